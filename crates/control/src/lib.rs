@@ -15,9 +15,9 @@ pub mod register_api;
 mod server;
 mod tls;
 
-pub use authority::{CertificateAuthority, IssuedIdentity};
+pub use authority::{AuthorityError, CertificateAuthority, IssuedIdentity};
 pub use client::ControlClient;
 pub use error::{CallError, Refusal, RefusalCode};
 pub use identity::{Identity, IdentityRole, InvalidIdentity};
 pub use server::{Peer, serve_mtls};
-pub use tls::{TlsSetupError, mtls_client_config, mtls_server_config, trust_only};
+pub use tls::{TlsSetupError, mtls_client_config, mtls_server_config, server_config, trust_only};
