@@ -1,0 +1,542 @@
+//! Tokens into values. After an error it goes on at the next separator of the same list, object or file.
+
+use super::delimiters::Pairs;
+use super::literal;
+use super::token::{Bracket, Token, TokenKind};
+use super::tree::{Document, Entry, Key, Number, StringStyle, Value, ValueKind};
+use crate::diagnostic::{Diagnostic, Sink, quote};
+use crate::limits::MAX_NESTING;
+use crate::text::Span;
+
+/// Reads a whole file.
+pub(super) fn parse(text: &str, tokens: &[Token], pairs: &Pairs, sink: &mut Sink) -> Document {
+    let mut parser = Parser { text, tokens, pairs, sink, at: 0, depth: 0 };
+    parser.document()
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    tokens: &'a [Token],
+    pairs: &'a Pairs,
+    sink: &'a mut Sink,
+    at: usize,
+    /// How many lists and objects the next value stands in.
+    depth: usize,
+}
+
+/// Where a value stands, which decides what may follow it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    File,
+    Object,
+    List,
+}
+
+impl Parser<'_> {
+    // --- the file -----------------------------------------------------------------------------------------------
+
+    fn document(&mut self) -> Document {
+        let end = self.tokens.len().saturating_sub(1);
+        let mut variables = Vec::new();
+        while self.at < end {
+            match self.kind() {
+                TokenKind::Newline => self.at += 1,
+                TokenKind::Invalid => self.skip_item(Place::File, end),
+                TokenKind::Identifier | TokenKind::String => variables.extend(self.variable(end)),
+                _ => {
+                    self.report(|span, shown| {
+                        Diagnostic::error(span, format!("expected a variable's name, found {shown}"))
+                            .with_help("a tfvars file consists of lines such as `location = \"eastus2\"`")
+                    });
+                    self.skip_item(Place::File, end);
+                }
+            }
+        }
+        Document { variables }
+    }
+
+    fn variable(&mut self, end: usize) -> Option<Entry> {
+        if self.is_block() {
+            self.report(|span, shown| {
+                Diagnostic::error(span, format!("blocks such as {shown} cannot stand in a tfvars file"))
+                    .with_source("a tfvars file gives values to variables; they are declared in the module")
+                    .with_help("remove the block, or write it as a value: `name = { … }`")
+            });
+            self.skip_item(Place::File, end);
+            return None;
+        }
+        let quoted = self.kind() == TokenKind::String;
+        let key = self.key()?;
+        if quoted {
+            self.sink.push(
+                Diagnostic::error(key.span, "a variable's name is written without quotes")
+                    .with_help(format!("write it as {}", quote(&key.name))),
+            );
+        }
+        self.rest_of_entry(key, Place::File, end)
+    }
+
+    /// Whether `name {` or `name "label" {` stands here.
+    fn is_block(&self) -> bool {
+        let labels = self
+            .tokens
+            .iter()
+            .skip(self.at + 1)
+            .take_while(|token| matches!(token.kind, TokenKind::String | TokenKind::Identifier));
+        let behind = self.at + 1 + labels.count();
+        self.kind() == TokenKind::Identifier && self.kind_at(behind) == TokenKind::Open(Bracket::Brace)
+    }
+
+    // --- entries ------------------------------------------------------------------------------------------------
+
+    /// Reads the key at the current token, which is known to be one.
+    fn key(&mut self) -> Option<Key> {
+        let token = self.token();
+        self.at += 1;
+        let name = match token.kind {
+            TokenKind::String => literal::decode(self.text, token.span, StringStyle::Quoted, self.sink)?,
+            _ => token.span.of(self.text).to_owned(),
+        };
+        Some(Key { name, span: token.span })
+    }
+
+    /// Reads `= value` and what must follow it. The key is returned even if its value is unreadable.
+    fn rest_of_entry(&mut self, key: Key, place: Place, end: usize) -> Option<Entry> {
+        match self.kind() {
+            TokenKind::Equals if self.at < end => self.at += 1,
+            TokenKind::Colon if self.at < end => {
+                if place == Place::File {
+                    let name = quote(&key.name);
+                    self.report(|span, _| {
+                        Diagnostic::error(span, format!("{name} is followed by `:` where `=` is needed"))
+                            .with_help("`:` may stand for `=` only inside of `{ … }`")
+                    });
+                }
+                self.at += 1;
+            }
+            TokenKind::Invalid if self.at < end => {
+                self.skip_item(place, end);
+                return Some(Entry { value: Value { span: key.span.after(), kind: ValueKind::Invalid }, key });
+            }
+            _ => {
+                self.missing_equals(&key, end);
+                self.skip_item(place, end);
+                return Some(Entry { value: Value { span: key.span.after(), kind: ValueKind::Invalid }, key });
+            }
+        }
+        let value = self.value(place, end, &|| format!("the value of {}", quote(&key.name)));
+        self.expect_separator(place, end);
+        Some(Entry { key, value })
+    }
+
+    fn missing_equals(&mut self, key: &Key, end: usize) {
+        let name = quote(&key.name);
+        let found = if self.at < end { self.describe(self.token()) } else { "the end".to_owned() };
+        self.sink.push(
+            Diagnostic::error(key.span.after(), format!("expected `=` after {name}, found {found}"))
+                .with_help(format!("give it a value: `{} = …`", key.name.escape_debug())),
+        );
+    }
+
+    // --- values -------------------------------------------------------------------------------------------------
+
+    /// Reads a value that ends before `end`. `what` names it for messages.
+    fn value(&mut self, place: Place, end: usize, what: &dyn Fn() -> String) -> Value {
+        let token = self.token();
+        if self.at >= end || matches!(token.kind, TokenKind::Newline | TokenKind::Comma) {
+            let behind = self.previous_span().after();
+            self.sink.push(
+                Diagnostic::error(behind, format!("{} is missing", what()))
+                    .with_help("a value begins on the same line as its `=`; write `null` for none"),
+            );
+            return Value { span: behind, kind: ValueKind::Invalid };
+        }
+        match token.kind {
+            TokenKind::String => self.string(token, StringStyle::Quoted),
+            TokenKind::Heredoc => self.string(token, StringStyle::Heredoc),
+            TokenKind::Number => self.number(token.span),
+            TokenKind::Minus if self.kind_at(self.at + 1) == TokenKind::Number => {
+                self.at += 1;
+                self.number(token.span.to(self.token().span))
+            }
+            TokenKind::Identifier => self.word(token, place, end),
+            TokenKind::Open(Bracket::Brace) => self.collection(place, end, Self::object_content),
+            TokenKind::Open(Bracket::Square) => self.collection(place, end, Self::list_content),
+            TokenKind::Invalid => self.invalid(place, end),
+            _ => {
+                let what = what();
+                self.report(|span, shown| {
+                    let finding = Diagnostic::error(span, format!("expected {what}, found {shown}"));
+                    finding.with_source(LITERALS_ONLY).with_help("write the value itself")
+                });
+                self.invalid(place, end)
+            }
+        }
+    }
+
+    fn string(&mut self, token: Token, style: StringStyle) -> Value {
+        self.at += 1;
+        let value = literal::decode(self.text, token.span, style, self.sink);
+        let kind = value.map_or(ValueKind::Invalid, |value| ValueKind::String { value, style });
+        Value { span: token.span, kind }
+    }
+
+    /// The number whose digits are the current token; `span` may hold a sign before them.
+    fn number(&mut self, span: Span) -> Value {
+        let digits = self.token().span;
+        self.at += 1;
+        let sign = if span == digits { "" } else { "-" };
+        let text = format!("{sign}{}", digits.of(self.text));
+        Value { span, kind: ValueKind::Number(Number { text }) }
+    }
+
+    /// `true`, `false`, `null`, or a name, which has no meaning as a value.
+    fn word(&mut self, token: Token, place: Place, end: usize) -> Value {
+        let word = token.span.of(self.text);
+        let kind = match word {
+            "true" => ValueKind::Bool(true),
+            "false" => ValueKind::Bool(false),
+            "null" => ValueKind::Null,
+            _ => {
+                let is_call = self.kind_at(self.at + 1) == TokenKind::Open(Bracket::Round);
+                let shown = quote(word);
+                let message = if is_call {
+                    format!("the function {shown} cannot be called in a tfvars file")
+                } else {
+                    format!("{shown} is a name, where a value is needed")
+                };
+                let help = if is_call {
+                    "write the value out".to_owned()
+                } else {
+                    format!("if it is meant as text, put it in double quotes: `\"{}\"`", word.escape_debug())
+                };
+                self.sink.push(Diagnostic::error(token.span, message).with_source(LITERALS_ONLY).with_help(help));
+                return self.invalid(place, end);
+            }
+        };
+        self.at += 1;
+        Value { span: token.span, kind }
+    }
+
+    /// Passes over something that is no value and has been reported.
+    fn invalid(&mut self, place: Place, end: usize) -> Value {
+        let start = self.token().span;
+        self.skip_to_separator(place, end);
+        Value { span: start.to(self.previous_span()), kind: ValueKind::Invalid }
+    }
+
+    /// A list or object: `content` reads what stands between its brackets, up to the given token.
+    fn collection(&mut self, place: Place, end: usize, content: fn(&mut Self, usize) -> ValueKind) -> Value {
+        let opening = self.token().span;
+        let Some(closing) = self.pairs.closing(self.at) else { return self.invalid(place, end) };
+        if self.depth >= MAX_NESTING {
+            self.sink.push(
+                Diagnostic::error(opening, format!("this stands in more than {MAX_NESTING} lists and objects"))
+                    .with_help("no variable of the pattern is nested deeper than four"),
+            );
+            return self.invalid(place, end);
+        }
+        self.depth += 1;
+        self.at += 1;
+        let kind = content(self, closing.at);
+        self.at = closing.at + usize::from(closing.present);
+        self.depth -= 1;
+        Value { span: opening.to(self.previous_span()), kind }
+    }
+
+    fn object_content(&mut self, end: usize) -> ValueKind {
+        let mut entries = Vec::new();
+        while self.at < end {
+            match self.kind() {
+                TokenKind::Newline => self.at += 1,
+                TokenKind::Invalid => self.skip_item(Place::Object, end),
+                TokenKind::Identifier | TokenKind::String | TokenKind::Number => match self.key() {
+                    Some(key) => entries.extend(self.rest_of_entry(key, Place::Object, end)),
+                    None => self.skip_item(Place::Object, end),
+                },
+                _ => {
+                    self.report(|span, shown| {
+                        Diagnostic::error(span, format!("expected a key, found {shown}"))
+                            .with_help("an object consists of items such as `name = \"value\"`, each on its own line")
+                    });
+                    self.skip_item(Place::Object, end);
+                }
+            }
+        }
+        ValueKind::Object(entries)
+    }
+
+    fn list_content(&mut self, end: usize) -> ValueKind {
+        let mut elements = Vec::new();
+        loop {
+            self.skip_newlines(end);
+            if self.at >= end {
+                return ValueKind::List(elements);
+            }
+            let value = self.value(Place::List, end, &|| "an element".to_owned());
+            elements.push(value);
+            self.expect_separator(Place::List, end);
+        }
+    }
+
+    // --- separators and recovery --------------------------------------------------------------------------------
+
+    /// Passes over what must stand behind an item: a line end in a file, a comma in a list, either in an object.
+    fn expect_separator(&mut self, place: Place, end: usize) {
+        if place == Place::List {
+            self.skip_newlines(end);
+        }
+        // A bracket that was never closed has taken the line's end with it.
+        let ends_line =
+            self.tokens.get(self.at.saturating_sub(1)).is_some_and(|token| token.kind == TokenKind::Newline);
+        if self.at >= end || (place == Place::File && ends_line) {
+            return;
+        }
+        match (self.kind(), place) {
+            (TokenKind::Newline, _) | (TokenKind::Comma, Place::Object | Place::List) => self.at += 1,
+            (TokenKind::Invalid, _) => self.skip_item(place, end),
+            (TokenKind::Identifier | TokenKind::String | TokenKind::Number, Place::Object) if self.is_key() => {
+                self.missing_separator("expected a new line or `,` between the items");
+            }
+            (TokenKind::Identifier | TokenKind::String, Place::File) if self.is_key() => {
+                self.missing_separator("expected a new line between the variables");
+            }
+            (kind, Place::List) if begins_value(kind) && !self.is_key() => {
+                self.missing_separator("expected `,` between the elements");
+            }
+            _ => {
+                self.unexpected_after_value(place);
+                self.skip_item(place, end);
+            }
+        }
+    }
+
+    fn missing_separator(&mut self, message: &str) {
+        let next = self.token().span;
+        let span = self.previous_span().after();
+        self.sink
+            .push(Diagnostic::error(span, message).with_label("here").with_place(next, "the next one begins here"));
+    }
+
+    fn unexpected_after_value(&mut self, place: Place) {
+        self.report(|span, shown| {
+            let finding = Diagnostic::error(span, format!("expected the end of the value, found {shown}"));
+            match place {
+                Place::File if shown == "`,`" => {
+                    finding.with_help("remove it: variables are separated by new lines alone")
+                }
+                Place::List if shown == "`=`" || shown == "`:`" => {
+                    finding.with_help("a list has no keys; for items with keys use `{ … }`")
+                }
+                _ => finding.with_source(LITERALS_ONLY).with_help("write the value alone"),
+            }
+        });
+    }
+
+    /// Whether a key with its `=` or `:` stands here.
+    fn is_key(&self) -> bool {
+        let is_name = matches!(self.kind(), TokenKind::Identifier | TokenKind::String | TokenKind::Number);
+        is_name && matches!(self.kind_at(self.at + 1), TokenKind::Equals | TokenKind::Colon)
+    }
+
+    fn skip_newlines(&mut self, end: usize) {
+        while self.at < end && self.kind() == TokenKind::Newline {
+            self.at += 1;
+        }
+    }
+
+    /// Passes over what is left of the current item, and its separator; always over at least one token.
+    fn skip_item(&mut self, place: Place, end: usize) {
+        self.skip_to_separator(place, end);
+        self.at = (self.at + 1).min(end);
+    }
+
+    /// Goes on to the separator of the current item, passing over whole brackets, and stays before it.
+    fn skip_to_separator(&mut self, place: Place, end: usize) {
+        while self.at < end {
+            match (self.kind(), place) {
+                (TokenKind::Newline, Place::File | Place::Object) => return,
+                (TokenKind::Comma, Place::Object | Place::List) => return,
+                (TokenKind::Open(_), _) => {
+                    let past = self.pairs.closing(self.at).map(|closing| closing.at + usize::from(closing.present));
+                    self.at = past.unwrap_or(self.at + 1).min(end);
+                }
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    // --- tokens -------------------------------------------------------------------------------------------------
+
+    fn token(&self) -> Token {
+        let nothing = Token { kind: TokenKind::EndOfFile, span: Span::default() };
+        self.tokens.get(self.at).or(self.tokens.last()).copied().unwrap_or(nothing)
+    }
+
+    fn kind(&self) -> TokenKind {
+        self.token().kind
+    }
+
+    fn kind_at(&self, index: usize) -> TokenKind {
+        self.tokens.get(index).map_or(TokenKind::EndOfFile, |token| token.kind)
+    }
+
+    fn previous_span(&self) -> Span {
+        self.tokens.get(self.at.saturating_sub(1)).map(|token| token.span).unwrap_or_default()
+    }
+
+    /// Reports the current token, which the finding gets as its place and as words.
+    fn report(&mut self, finding: impl FnOnce(Span, &str) -> Diagnostic) {
+        let token = self.token();
+        let shown = self.describe(token);
+        self.sink.push(finding(token.span, &shown));
+    }
+
+    fn describe(&self, token: Token) -> String {
+        match token.kind {
+            TokenKind::Newline => "a new line".to_owned(),
+            TokenKind::EndOfFile => "the end of the file".to_owned(),
+            TokenKind::Heredoc => "a heredoc".to_owned(),
+            _ => quote(token.span.of(self.text)),
+        }
+    }
+}
+
+/// Why expressions are refused.
+const LITERALS_ONLY: &str = "values are literal: Terraform evaluates neither variables nor functions in a tfvars file";
+
+const fn begins_value(kind: TokenKind) -> bool {
+    matches!(
+        kind,
+        TokenKind::Identifier
+            | TokenKind::String
+            | TokenKind::Heredoc
+            | TokenKind::Number
+            | TokenKind::Minus
+            | TokenKind::Open(Bracket::Brace | Bracket::Square)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::syntax::{Value, ValueKind, parse};
+
+    /// A compact rendering of what was read.
+    fn show(value: &Value) -> String {
+        match &value.kind {
+            ValueKind::Null => "null".to_owned(),
+            ValueKind::Bool(value) => value.to_string(),
+            ValueKind::Number(number) => number.as_str().to_owned(),
+            ValueKind::String { value, .. } => format!("{value:?}"),
+            ValueKind::List(elements) => format!("[{}]", elements.iter().map(show).collect::<Vec<_>>().join(",")),
+            ValueKind::Object(entries) => {
+                let items = entries.iter().map(|entry| format!("{}={}", entry.key.name, show(&entry.value)));
+                format!("{{{}}}", items.collect::<Vec<_>>().join(","))
+            }
+            ValueKind::Invalid => "?".to_owned(),
+        }
+    }
+
+    fn read(text: &str) -> (String, Vec<String>) {
+        let (document, findings) = parse(text);
+        let variables = document.variables.iter().map(|entry| format!("{}={}", entry.key.name, show(&entry.value)));
+        (variables.collect::<Vec<_>>().join(" "), findings.into_iter().map(|finding| finding.message).collect())
+    }
+
+    /// Both what is read and the findings, which must be exactly these.
+    #[track_caller]
+    fn check(text: &str, expected: &str, findings: &[&str]) {
+        let (shown, found) = read(text);
+        assert_eq!(
+            (shown.as_str(), found.iter().map(String::as_str).collect::<Vec<_>>()),
+            (expected, findings.to_vec())
+        );
+    }
+
+    #[test]
+    fn what_terraform_accepts_is_read() {
+        check("", "", &[]);
+        check("\u{feff}a = 1\r\nb = true # c", "a=1 b=true", &[]);
+        check("a = {}\nb = []\nc = null", "a={} b=[] c=null", &[]);
+        check("a = { b = 1, \"c d\" : -2.5e1\n 3 = [1,\n2\n,3,] }", "a={b=1,c d=-2.5e1,3=[1,2,3]}", &[]);
+        check("a = [<<EOT\nx\nEOT\n, 2]", r#"a=["x\n",2]"#, &[]);
+        check("a-b = { true = 1, é = \"\\u00e9\" }", r#"a-b={true=1,é="é"}"#, &[]);
+        check("a = 1 /* x\n */\nb = 2", "a=1 b=2", &[]);
+    }
+
+    #[test]
+    fn what_must_be_evaluated_is_refused_and_reading_goes_on() {
+        check("a = var.x\nb = 1", "a=? b=1", &["`var` is a name, where a value is needed"]);
+        check("a = file(\"x\")\nb = 1", "a=? b=1", &["the function `file` cannot be called in a tfvars file"]);
+        check("a = \"${b}\"\nb = 1", "a=? b=1", &["`${` cannot be used in a tfvars file"]);
+        check("a = 1 + 2\nb = 1", "a=1 b=1", &["expected the end of the value, found `+`"]);
+        check("a = (1)\nb = 1", "a=? b=1", &["expected the value of `a`, found `(`"]);
+        check("a = [for x in [1] : x]\nb = 1", "a=[?] b=1", &["`for` is a name, where a value is needed"]);
+        check(
+            "variable \"x\" {\n  type = string\n}\nb = 1",
+            "b=1",
+            &["blocks such as `variable` cannot stand in a tfvars file"],
+        );
+    }
+
+    #[test]
+    fn missing_separators_cost_nothing_else() {
+        check("a = 1 b = 2", "a=1 b=2", &["expected a new line between the variables"]);
+        check("a = { b = 1 c = 2 }", "a={b=1,c=2}", &["expected a new line or `,` between the items"]);
+        check("a = [1 \"b\" [2]]", r#"a=[1,"b",[2]]"#, &["expected `,` between the elements"; 2]);
+        check("a = 1,\nb = 2", "a=1 b=2", &["expected the end of the value, found `,`"]);
+        check("a = { , b = 1 }", "a={b=1}", &["expected a key, found `,`"]);
+        check("a = [,1]", "a=[?,1]", &["an element is missing"]);
+        check("a = [b = 1]\nc = 1", "a=[?] c=1", &["`b` is a name, where a value is needed"]);
+    }
+
+    #[test]
+    fn incomplete_entries_cost_nothing_else() {
+        check("a =\nb = 1", "a=? b=1", &["the value of `a` is missing"]);
+        check("a\nb = 1", "a=? b=1", &["expected `=` after `a`, found a new line"]);
+        check("a = { b\n c = 1 }", "a={b=?,c=1}", &["expected `=` after `b`, found a new line"]);
+        check(
+            "a : 1\n\"b\" = 2",
+            "a=1 b=2",
+            &["`a` is followed by `:` where `=` is needed", "a variable's name is written without quotes"],
+        );
+        check(
+            "a = 'x'\nb = “y”\nc = 1;\nd = 2",
+            "a=? b=? c=1 d=2",
+            &["single quotes do not make a string", "curly quotes do not make a string", "`;` separates nothing here"],
+        );
+        check("] = 1\na = 2", "a=2", &["this `]` closes nothing"]);
+    }
+
+    #[test]
+    fn what_is_never_closed_costs_little() {
+        check("a = {\n  b = 1\n\nc = 2\n", "a={b=1} c=2", &["this `{` is never closed"]);
+        check("a = {\n  b = {\n    c = \"x\n  }\n}\nd = 1\n", "a={b={c=?}} d=1", &["this string is never closed"]);
+        check("a = { b = \"x }\nc = 1\n", "a={b=?} c=1", &["this string is never closed"]);
+        check("a = {\n  b = [1, 2\n}\nc = 1\n", "a={b=[1,2]} c=1", &["this `[` is never closed"]);
+        check("a = {\n/* b = 1\n}\n", "a={}", &["this comment is never closed"]);
+    }
+
+    #[test]
+    fn depth_is_limited_by_a_finding() {
+        let (shown, findings) = read(&format!("a = {}{}\nb = 1", "[".repeat(65), "]".repeat(65)));
+        assert!(shown.ends_with("b=1"));
+        assert_eq!(findings, ["this stands in more than 64 lists and objects"]);
+        assert_eq!(read(&format!("a = {}{}", "[".repeat(64), "]".repeat(64))).1, [""; 0]);
+        assert!(!read(&"{[".repeat(400_000)).1.is_empty());
+    }
+
+    #[test]
+    fn spans_lead_back_to_the_text() {
+        let text = "\u{feff}a = {\r\n  \"k\" = [1, -2] # é\r\n  h = <<E\r\nx\r\nE\r\n}\r\n";
+        let (document, findings) = parse(text);
+        assert_eq!(findings, []);
+        let of = |path: &[&str]| document.find(path).unwrap().value.span.of(text);
+        assert_eq!(of(&["a", "k"]), "[1, -2]");
+        assert_eq!(of(&["a", "k", "1"]), "-2");
+        assert_eq!(of(&["a", "h"]), "<<E\r\nx\r\nE");
+        assert_eq!(document.find(&["a", "k"]).unwrap().key.unwrap().span.of(text), "\"k\"");
+        assert!(document.find(&["a", "k", "2"]).is_none());
+        assert!(of(&["a"]).starts_with('{') && of(&["a"]).ends_with('}'));
+    }
+}
