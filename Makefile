@@ -1,0 +1,49 @@
+# `make` lists what one can do. Nothing but Rust and a C compiler is needed beforehand.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# dev builds faster; release is what one would measure throughput on: make demo PROFILE=release
+PROFILE ?= dev
+TFVARS ?= envs/dev.tfvars
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+TIDELOCK := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tidelock
+
+.PHONY: help demo test engine build fmt lint deny clean toolchain
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: engine build ## two regions on this machine: switchover, loss of a region, failover, with a measured report
+	@$(TIDELOCK) demo $(TFVARS)
+
+test: engine toolchain ## every test, on real Redis or Valkey processes
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	  cargo test --locked --workspace --doc --quiet && \
+	  cargo nextest run --locked --workspace --profile $(if $(CI),ci,default); \
+	else \
+	  cargo test --locked --workspace --no-fail-fast; \
+	fi
+
+engine: ## install redis-server or valkey-server if there is none (its service stays off)
+	@scripts/ensure-engine.sh
+
+build: toolchain ## build the tidelock program (PROFILE=release for an optimised one)
+	cargo build --locked -p tidelock --profile $(PROFILE)
+
+fmt: toolchain ## format the code
+	cargo fmt --all
+
+lint: toolchain ## formatting and clippy, warnings denied
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+deny: ## licences, banned crates and sources of every dependency (needs cargo-deny)
+	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
+	cargo deny --locked check licenses bans sources
+
+clean: ## remove what was built (running environments: tidelock down)
+	cargo clean
+
+toolchain:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "a C compiler is missing (the TLS library needs one): apt-get install gcc libc6-dev, dnf install gcc, or xcode-select --install" >&2; exit 1; }
