@@ -1,1 +1,19 @@
-//! (to be written)
+//! Tokens and the Key Vault data plane: what agents, gateways and the ARM client share.
+//!
+//! - [`http_client`] trusts one authority and nothing else, and has timeouts;
+//! - [`TokenSource`] gets OAuth tokens by client credentials, keeps them until shortly before they expire, and asks once
+//!   however many callers wait;
+//! - [`VaultClient`] reads and writes the secrets of one vault.
+//!
+//! Nothing here knows ARM: the failover path must not be able to link it.
+
+mod error;
+pub mod http;
+mod retry;
+mod token;
+mod vault;
+
+pub use error::{SecretsError, VaultOperation};
+pub use http::http_client;
+pub use token::{ClientCredential, TokenSource};
+pub use vault::{VAULT_SCOPE, VaultClient};
