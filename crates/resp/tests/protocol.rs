@@ -1,5 +1,7 @@
 //! Requests and replies, however they are cut into pieces.
 
+#![allow(clippy::unwrap_used)]
+
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use tidelock_resp::{
