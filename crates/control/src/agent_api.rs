@@ -101,8 +101,19 @@ pub struct EngineView {
     pub replication_id: String,
     /// How far it is in that history, in bytes.
     pub offset: u64,
+    /// The history it continued when it was promoted; none if it never was.
+    pub fork: Option<Fork>,
     /// Number of keys.
     pub keys: u64,
+}
+
+/// Where an engine's history left another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fork {
+    /// The history it continued.
+    pub replication_id: String,
+    /// The first byte that is its own.
+    pub first_offset: u64,
 }
 
 /// What an engine is doing.

@@ -9,6 +9,7 @@ pub mod agent_api;
 mod authority;
 mod client;
 pub mod cloud_api;
+pub mod cloud_client;
 mod error;
 mod identity;
 pub mod register_api;

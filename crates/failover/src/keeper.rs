@@ -14,6 +14,8 @@ pub enum Standing {
     Isolated,
     /// Clients may read.
     Reader,
+    /// Clients may read, and replicas may still take the rest of the stream: a writer that is handing over.
+    Frozen,
     /// Clients may write, replicas may follow.
     Writer,
 }
@@ -138,12 +140,10 @@ fn as_writer(seen: &Observed, register: &Standpoint) -> Verdict {
             );
             return Verdict::held(seen.standing, reason);
         }
-        None if seen.standing == Standing::Isolated => {
-            // Opened at creation by whoever made it; isolated means restarted before the register knew it.
-            if seen.keys > 0 {
-                let reason = "the engine is isolated and holds keys nobody has vouched for".to_owned();
-                return Verdict::held(seen.standing, reason);
-            }
+        // Opened at creation by whoever made it; isolated means restarted before the register knew it.
+        None if seen.standing == Standing::Isolated && seen.keys > 0 => {
+            let reason = "the engine is isolated and holds keys nobody has vouched for".to_owned();
+            return Verdict::held(seen.standing, reason);
         }
         _ => {}
     }

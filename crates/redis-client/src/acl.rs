@@ -20,6 +20,8 @@ pub enum EngineProfile {
     Isolated,
     /// Applications may read; nobody may replicate from it.
     Reader,
+    /// As a reader, but those that follow it stay connected and take the rest of the stream: a writer handing over.
+    Frozen,
     /// Applications may read and write; others may replicate from it.
     Writer,
 }
@@ -78,10 +80,11 @@ pub fn profile_commands(profile: EngineProfile) -> Vec<Vec<String>> {
     let (applications, link) = match profile {
         EngineProfile::Isolated => (rules("off", &[]), rules("off", &[])),
         EngineProfile::Reader => (rules("on", &[&APPLICATION, &NO_WRITES]), rules("off", &[])),
+        EngineProfile::Frozen => (rules("on", &[&APPLICATION, &NO_WRITES]), rules("on", &[&LINK])),
         EngineProfile::Writer => (rules("on", &[&APPLICATION, &WRITES]), rules("on", &[&LINK])),
     };
     let mut commands = vec![set_user(DEFAULT_USER, applications), set_user(LINK_USER, link)];
-    if profile != EngineProfile::Writer {
+    if matches!(profile, EngineProfile::Isolated | EngineProfile::Reader) {
         commands.push(words(&["CLIENT", "KILL", "USER", LINK_USER]));
     }
     if profile == EngineProfile::Isolated {

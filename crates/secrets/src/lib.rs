@@ -7,12 +7,14 @@
 //!
 //! Nothing here knows ARM: the failover path must not be able to link it.
 
+mod credential_file;
 mod error;
 pub mod http;
 mod retry;
 mod token;
 mod vault;
 
+pub use credential_file::InvalidCredential;
 pub use error::{SecretsError, VaultOperation};
 pub use http::http_client;
 pub use token::{ClientCredential, TokenSource};

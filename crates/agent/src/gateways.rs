@@ -1,0 +1,74 @@
+//! The gateways' poll: what they are told, and what they are known to do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidelock_control::agent_api::{GatewayPoll, GatewayRoute, WriteRoute};
+
+use crate::route;
+use crate::shared::{GatewayRecord, Shared};
+
+/// The longest a poll is held.
+const MAX_HOLD: Duration = Duration::from_secs(1);
+/// A gateway that has not polled for this long is forgotten, if it cannot believe in any authority either.
+const FORGET_AFTER: Duration = Duration::from_secs(10);
+/// More gateways than anybody runs in a region; beyond it polls are refused.
+pub(crate) const MAX_GATEWAYS: usize = 64;
+
+/// Notes what the gateway says, waits for news, and answers with the route as it is then.
+pub(crate) async fn poll(shared: &Arc<Shared>, poll: GatewayPoll) -> GatewayRoute {
+    let known_version = poll.known_version;
+    let hold = Duration::from_millis(poll.hold_ms).min(MAX_HOLD);
+    let name = poll.gateway.clone();
+    note(shared, poll);
+    let mut routes = shared.route.subscribe();
+    // No news within the hold is an answer too, with what remains of the lease.
+    let _ = tokio::time::timeout(hold, routes.wait_for(|route| route.version > known_version)).await;
+    answer(shared, &name)
+}
+
+fn note(shared: &Shared, poll: GatewayPoll) {
+    let now = shared.now();
+    shared.gateways.send_modify(|gateways| {
+        gateways
+            .retain(|_, record| now < record.authority_until || now.saturating_since(record.seen_at) < FORGET_AFTER);
+        // What it was told before still binds until it has acknowledged a newer route.
+        let authority_until = gateways.get(&poll.gateway).map_or(now, |record| record.authority_until);
+        gateways.insert(poll.gateway.clone(), GatewayRecord { poll, seen_at: now, authority_until });
+    });
+}
+
+/// The promise and its record are made in one step, under the lock of the gateways' table: a drain that looks at the table
+/// afterwards sees it.
+fn answer(shared: &Shared, name: &str) -> GatewayRoute {
+    route::refresh(shared);
+    let mut answer = route::initial();
+    shared.gateways.send_modify(|gateways| {
+        answer = shared.route.borrow().clone();
+        if let (WriteRoute::Local { valid_for_ms }, Some(record)) = (&answer.writes, gateways.get_mut(name)) {
+            let until = shared.now() + Duration::from_millis(*valid_for_ms);
+            record.authority_until = record.authority_until.max(until);
+        }
+    });
+    answer
+}
+
+/// Gateways that may still send writes under a route older than `version`, and how many writes are on their way.
+pub(crate) fn not_drained(shared: &Shared, version: u64) -> Vec<String> {
+    let now = shared.now();
+    let gateways = shared.gateways.borrow();
+    gateways
+        .iter()
+        .filter(|(_, record)| {
+            let may_send = record.poll.known_version < version && now < record.authority_until;
+            let in_flight = record.poll.writes_in_flight > 0 && now < record.authority_until;
+            may_send || in_flight
+        })
+        .map(|(name, record)| format!("{name} ({} in flight)", record.poll.writes_in_flight))
+        .collect()
+}
+
+/// The smallest staleness any gateway of this region has measured lately, in milliseconds.
+pub(crate) fn staleness_ms(shared: &Shared) -> Option<u64> {
+    shared.gateways.borrow().values().filter_map(|record| record.poll.staleness_ms).min()
+}

@@ -1,0 +1,129 @@
+//! What the agent's loops know together. Every part has one writer; everybody else watches.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tidelock_control::agent_api::{EngineView, GatewayPoll, GatewayRoute, SagaView};
+use tidelock_control::register_api::RegisterView;
+use tidelock_failover::HeldLease;
+use tidelock_model::{BootTime, Clock, Epoch, Location, Timings};
+use tokio::sync::{Mutex, Notify, watch};
+
+use crate::peers::Peers;
+use crate::register::RegisterClient;
+
+/// The register as it was heard last.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    /// What it said.
+    pub(crate) view: RegisterView,
+    /// When it was asked: nothing in `view` is older than this.
+    pub(crate) asked_at: BootTime,
+}
+
+/// What the keeper found when it looked last.
+#[derive(Clone, Debug)]
+pub(crate) struct EngineFinding {
+    pub(crate) view: EngineView,
+    pub(crate) seen_at: BootTime,
+    pub(crate) may_write: bool,
+    pub(crate) may_read: bool,
+    pub(crate) held: Option<String>,
+}
+
+/// The keeper's state: a finding, or why there is none.
+#[derive(Clone, Debug)]
+pub(crate) enum Engine {
+    Unknown(String),
+    Found(Box<EngineFinding>),
+}
+
+impl Engine {
+    pub(crate) fn found(&self) -> Option<&EngineFinding> {
+        match self {
+            Self::Found(finding) => Some(finding),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// The lease this agent holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) epoch: Epoch,
+    pub(crate) lease: HeldLease,
+}
+
+/// Writes are stopped for a switchover that has not been granted yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Drain {
+    pub(crate) transfer_id: String,
+    pub(crate) epoch: Epoch,
+    pub(crate) until: BootTime,
+}
+
+/// A gateway, since it polled first.
+#[derive(Clone, Debug)]
+pub(crate) struct GatewayRecord {
+    pub(crate) poll: GatewayPoll,
+    pub(crate) seen_at: BootTime,
+    /// Until when it may believe that it can send writes, by what this agent has told it.
+    pub(crate) authority_until: BootTime,
+}
+
+pub(crate) struct Shared {
+    pub(crate) environment: String,
+    pub(crate) location: Location,
+    pub(crate) witness: bool,
+    pub(crate) timings: Timings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) peers: Peers,
+    pub(crate) register: Arc<dyn RegisterClient>,
+    pub(crate) heard: watch::Sender<Option<Heard>>,
+    pub(crate) engine: watch::Sender<Engine>,
+    pub(crate) lease: watch::Sender<Option<Held>>,
+    pub(crate) drain: watch::Sender<Option<Drain>>,
+    pub(crate) route: watch::Sender<GatewayRoute>,
+    pub(crate) saga: watch::Sender<Option<SagaView>>,
+    pub(crate) gateways: watch::Sender<BTreeMap<String, GatewayRecord>>,
+    /// The operator allows to throw away what only this region's engine holds.
+    pub(crate) discard: watch::Sender<bool>,
+    /// The keeper should look again at once.
+    pub(crate) look: Notify,
+    /// One saga or handover at a time.
+    pub(crate) moving: Arc<Mutex<()>>,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> BootTime {
+        self.clock.now()
+    }
+
+    /// The newest register state, if any was heard.
+    pub(crate) fn heard(&self) -> Option<Heard> {
+        self.heard.borrow().clone()
+    }
+
+    /// The lease, if it is valid now.
+    pub(crate) fn valid_lease(&self) -> Option<Held> {
+        let held = *self.lease.borrow();
+        held.filter(|held| held.lease.is_valid(self.now()))
+    }
+
+    /// The drain, if it is in force now.
+    pub(crate) fn draining(&self) -> Option<Drain> {
+        let now = self.now();
+        self.drain.borrow().clone().filter(|drain| now < drain.until)
+    }
+
+    /// Takes note of what the register said; an answer that was overtaken by a newer one is dropped.
+    pub(crate) fn hear(&self, view: RegisterView, asked_at: BootTime) {
+        self.heard.send_if_modified(|heard| {
+            let overtaken = heard.as_ref().is_some_and(|known| known.view.version > view.version);
+            if !overtaken {
+                *heard = Some(Heard { view, asked_at });
+            }
+            !overtaken
+        });
+    }
+}
