@@ -74,12 +74,18 @@ impl<'a> LineIndex<'a> {
     /// byte order mark does not count as a column.
     #[must_use]
     pub fn position(&self, offset: u32) -> Position {
-        let offset = self.text.floor_char_boundary(offset as usize);
+        let offset = floor_boundary(self.text, offset as usize);
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
         let before = self.text.get(start..offset).unwrap_or_default();
         Position { line, column: before.trim_start_matches(BYTE_ORDER_MARK).chars().count() + 1 }
     }
+}
+
+/// The nearest character boundary of `text` at or before `at`.
+pub(crate) fn floor_boundary(text: &str, at: usize) -> usize {
+    let within = at.min(text.len());
+    (0..=within).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
 }
 
 /// What some editors put before the first line; Terraform ignores it, and so do we.

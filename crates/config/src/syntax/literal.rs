@@ -20,10 +20,8 @@ pub(super) fn string_length(text: &str) -> Result<usize, usize> {
                 end = at;
                 break;
             }
-            '\\' => {
-                if characters.peek().is_some_and(|(_, next)| *next != '\n') {
-                    characters.next();
-                }
+            '\\' if characters.peek().is_some_and(|(_, next)| *next != '\n') => {
+                characters.next();
             }
             '"' if template_depth == 0 => return Ok(at + 1),
             '"' => in_nested_string = !in_nested_string,

@@ -1,0 +1,222 @@
+//! What a region has: networks, subnets, vaults, caches and private endpoints.
+
+use std::collections::BTreeMap;
+
+use tidelock_model::{
+    Cache, CacheName, ClusteringPolicy, EvictionPolicy, PrivateEndpoint, RegionSuffix, ResourceOrigin, SubnetRef,
+    Vault, VnetRef,
+};
+
+use crate::diagnostic::{Diagnostic, Sink, quote};
+use crate::schema::Target;
+use crate::suggest;
+use crate::typed::{Fields, Item, Reported, Spanned};
+
+type Read<T> = Result<T, Reported>;
+
+/// A region's variables, and what its names are made of.
+pub(super) struct RegionContext<'a> {
+    pub(super) suffix: RegionSuffix,
+    pub(super) fields: &'a Fields,
+    pub(super) prefix: Read<&'a str>,
+    pub(super) resource_group: Read<&'a str>,
+}
+
+impl<'a> RegionContext<'a> {
+    /// The resource group an object names, else the region's.
+    fn group(&self, object: &'a Fields) -> Read<String> {
+        let given = object.text_if_given("resource_group_name")?;
+        Ok(given.map_or(self.resource_group?, |group| group.value).to_owned())
+    }
+
+    /// The items of a map of objects, each turned by `build`; all of them are looked at before an error is returned.
+    fn items<T>(
+        &self,
+        variable: &str,
+        mut build: impl FnMut(&'a Item, &'a Fields) -> Read<T>,
+    ) -> Read<Vec<(&'a Item, T)>> {
+        let items = self.fields.map(variable)?;
+        let built: Vec<_> = items.iter().map(|item| Ok((item, build(item, item.fields()?)?))).collect();
+        built.into_iter().collect()
+    }
+
+    /// The union of what is created and what is given; a key in both is reported.
+    fn union<T>(
+        &self,
+        created: Read<Vec<(&Item, T)>>,
+        given: Read<Vec<(&Item, T)>>,
+        sink: &mut Sink,
+    ) -> Read<BTreeMap<String, T>> {
+        let (created, given) = (created?, given?);
+        let mut all: BTreeMap<String, (&Item, T)> = BTreeMap::new();
+        for (item, value) in created.into_iter().chain(given) {
+            if let Some((first, _)) = all.get(&item.key.value) {
+                sink.push(
+                    Diagnostic::error(item.key.span, format!("{} is both created and given", quote(&item.key.value)))
+                        .with_place(first.key.span, "created here")
+                        .with_help("rename one of them, or remove one"),
+                );
+                continue;
+            }
+            all.insert(item.key.value.clone(), (item, value));
+        }
+        Ok(all.into_iter().map(|(key, (_, value))| (key, value)).collect())
+    }
+
+    /// Follows a reference of the region's; `known` is none if what it refers to could not be read.
+    fn follow(&self, reference: &Spanned<&str>, target: Target, sink: &mut Sink) -> Read<String> {
+        let maps: Read<Vec<&[Item]>> = target.variables().iter().map(|variable| self.fields.map(variable)).collect();
+        let keys: Vec<&str> = maps?.into_iter().flatten().map(|item| item.key.value.as_str()).collect();
+        if keys.contains(&reference.value) {
+            return Ok(reference.value.to_owned());
+        }
+        let names = target.variables().iter().map(|name| format!("`{name}{}`", self.suffix.as_str()));
+        let names = names.collect::<Vec<_>>().join(" or ");
+        let what = target.describe();
+        let message = format!("there is no {what} {} in this region", quote(reference.value));
+        let finding = Diagnostic::error(reference.span, message).with_source(format!("it is looked for in {names}"));
+        sink.push(finding.with_help(known_keys(reference.value, &keys, what)));
+        Err(Reported)
+    }
+}
+
+/// What to write instead of a key that is not there.
+pub(super) fn known_keys(wrong: &str, keys: &[&str], what: &str) -> String {
+    /// More would not be read.
+    const MOST: usize = 8;
+    if let Some(nearest) = suggest::nearest(wrong, keys.iter().copied()) {
+        return format!("did you mean {}?", quote(nearest));
+    }
+    if keys.is_empty() {
+        return format!("define a {what} with that key");
+    }
+    let shown = keys.iter().take(MOST).map(|key| quote(key)).collect::<Vec<_>>().join(", ");
+    let more = if keys.len() > MOST { ", …" } else { "" };
+    format!("define it, or name one that is there: {shown}{more}")
+}
+
+/// Networks by key.
+pub(super) fn vnets(context: &RegionContext<'_>, sink: &mut Sink) -> Read<BTreeMap<String, VnetRef>> {
+    let read = |fields: &Fields, group: String, origin| {
+        Ok(VnetRef { name: fields.text("name")?.value.to_owned(), resource_group: group, origin })
+    };
+    let created =
+        context.items("vnet_config", |_, fields| read(fields, context.group(fields)?, ResourceOrigin::Created));
+    let given = context.items("vnet_datasource_config", |_, fields| {
+        read(fields, fields.text("resource_group_name")?.value.to_owned(), ResourceOrigin::Existing)
+    });
+    context.union(created, given, sink)
+}
+
+/// Subnets by key.
+pub(super) fn subnets(context: &RegionContext<'_>, sink: &mut Sink) -> Read<BTreeMap<String, SubnetRef>> {
+    let read = |fields: &Fields, group: String, origin| {
+        Ok(SubnetRef {
+            name: fields.text("name")?.value.to_owned(),
+            virtual_network: fields.text("virtual_network_name")?.value.to_owned(),
+            resource_group: group,
+            origin,
+        })
+    };
+    let created =
+        context.items("snet_config", |_, fields| read(fields, context.group(fields)?, ResourceOrigin::Created));
+    let given = context.items("snet_datasource_config", |_, fields| {
+        read(fields, fields.text("resource_group_name")?.value.to_owned(), ResourceOrigin::Existing)
+    });
+    context.union(created, given, sink)
+}
+
+/// Vaults by key.
+pub(super) fn vaults(context: &RegionContext<'_>, sink: &mut Sink) -> Read<BTreeMap<String, Vault>> {
+    let created = context.items("kv_config", |_, fields| {
+        let name = fields.text("name")?.value.to_owned();
+        Ok(Vault { name, resource_group: context.group(fields)?, origin: ResourceOrigin::Created })
+    });
+    let given = context.items("kv_datasource_config", |_, fields| {
+        let name = fields.text("keyvault_name")?.value.to_owned();
+        let resource_group = fields.text("keyvault_resource_group_name")?.value.to_owned();
+        Ok(Vault { name, resource_group, origin: ResourceOrigin::Existing })
+    });
+    context.union(created, given, sink)
+}
+
+/// Caches by key.
+pub(super) fn caches(context: &RegionContext<'_>, sink: &mut Sink) -> Read<BTreeMap<CacheName, Cache>> {
+    let caches = context.items("managed_redis_config", |item, fields| {
+        let vault_key = fields.text("kv_key").and_then(|key| context.follow(&key, Target::Vault, sink));
+        cache(context, item, fields, vault_key)
+    })?;
+    Ok(caches.into_iter().map(|(_, cache)| (cache.key.clone(), cache)).collect())
+}
+
+fn cache(context: &RegionContext<'_>, item: &Item, fields: &Fields, vault_key: Read<String>) -> Read<Cache> {
+    let (what, instance) = (fields.text("context_suffix")?.value, fields.text("instance")?.value);
+    // `_replica` in a variable's name is `-replica` in the cache's.
+    let role = context.suffix.as_str().replace('_', "-");
+    let database = fields.object("default_database")?;
+    Ok(Cache {
+        key: CacheName(item.key.value.clone()),
+        azure_name: format!("redis{role}-{}-{what}-{instance}", context.prefix?),
+        sku: fields.text("sku_name")?.value.to_owned(),
+        high_availability: fields.bool("high_availability_enabled")?,
+        vault_key: vault_key?,
+        clustering: clustering(database.text("clustering_policy")?.value)?,
+        eviction: eviction(database.text("eviction_policy")?.value)?,
+        group_nickname: database.text_if_given("geo_replication_group_name")?.map(|name| name.value.to_owned()),
+    })
+}
+
+fn clustering(text: &str) -> Read<ClusteringPolicy> {
+    let all = [ClusteringPolicy::OSSCluster, ClusteringPolicy::EnterpriseCluster, ClusteringPolicy::NoCluster];
+    all.into_iter().find(|policy| policy.as_str() == text).ok_or(Reported)
+}
+
+fn eviction(text: &str) -> Read<EvictionPolicy> {
+    EvictionPolicy::ALL.into_iter().find(|policy| policy.as_str() == text).ok_or(Reported)
+}
+
+/// Private endpoints by key.
+pub(super) fn private_endpoints(
+    context: &RegionContext<'_>,
+    sink: &mut Sink,
+) -> Read<BTreeMap<String, PrivateEndpoint>> {
+    let endpoints = context.items("managed_redis_pe_config", |item, fields| {
+        let subnet_key = fields.text("snet_key").and_then(|key| context.follow(&key, Target::Subnet, sink));
+        let cache = fields.text("managed_redis_key").and_then(|key| context.follow(&key, Target::Cache, sink));
+        let static_ip = static_ip(item, fields, sink);
+        let group_ids = fields.texts("group_ids")?.iter().map(|id| id.value.to_owned()).collect();
+        Ok(PrivateEndpoint {
+            key: item.key.value.clone(),
+            azure_name: format!("pe-redis-{}-{}", fields.text("context")?.value, fields.text("instance")?.value),
+            subnet_key: subnet_key?,
+            cache: CacheName(cache?),
+            group_ids,
+            static_ip: static_ip?,
+        })
+    })?;
+    Ok(endpoints.into_iter().map(|(item, endpoint)| (item.key.value.clone(), endpoint)).collect())
+}
+
+/// The fixed address, where one is required; the switch and the address must go together.
+fn static_ip(item: &Item, fields: &Fields, sink: &mut Sink) -> Read<Option<std::net::Ipv4Addr>> {
+    let required = fields.bool("static_ip_required")?;
+    match (required, fields.text_if_given("static_ip_address")?) {
+        (true, Some(address)) => address.value.parse().map(Some).map_err(|_| Reported),
+        (true, None) => {
+            let message = format!("{} requires a fixed address but gives none", quote(&item.key.value));
+            let finding = Diagnostic::error(fields.span("static_ip_required"), message);
+            sink.push(finding.with_help("add `static_ip_address = \"…\"`, or set `static_ip_required = false`"));
+            Err(Reported)
+        }
+        (false, Some(address)) => {
+            let finding = Diagnostic::warning(address.span, "this address is not used");
+            sink.push(
+                finding
+                    .with_source("`static_ip_required` is not true")
+                    .with_help("set it to true, or remove the address"),
+            );
+            Ok(None)
+        }
+        (false, None) => Ok(None),
+    }
+}

@@ -1,0 +1,134 @@
+//! Findings as text, in rustc's manner.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::text::{BYTE_ORDER_MARK, Span, floor_boundary};
+
+/// How findings are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Without colour, in ASCII: for files, pipes and `NO_COLOR`.
+    Plain,
+    /// With ANSI colours, for terminals.
+    Coloured,
+}
+
+/// Lines are cut to this width where a renderer has to cut them.
+const WIDTH: usize = 120;
+
+/// Shows `diagnostics` of the file called `name`, whose text is `text`, with a blank line behind each.
+#[must_use]
+pub fn render(name: &str, text: &str, diagnostics: &[Diagnostic], style: Style) -> String {
+    let renderer = match style {
+        Style::Plain => Renderer::plain(),
+        Style::Coloured => Renderer::styled(),
+    };
+    let renderer = renderer.term_width(WIDTH).decor_style(DecorStyle::Ascii);
+    let source = Source::new(name, text);
+    let shown = diagnostics.iter().map(|diagnostic| renderer.render(&[source.group(diagnostic)]) + "\n\n");
+    shown.collect()
+}
+
+/// A file as it is shown: without its byte order mark, which would take a column.
+struct Source<'a> {
+    name: String,
+    text: &'a str,
+    shift: usize,
+}
+
+impl<'a> Source<'a> {
+    fn new(name: &str, text: &'a str) -> Self {
+        let shown = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        let name = annotate_snippets::normalize_untrusted_str(name);
+        Self { name, text: shown, shift: text.len() - shown.len() }
+    }
+
+    fn group<'g>(&'g self, diagnostic: &'g Diagnostic) -> Group<'g> {
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut title = level.primary_title(diagnostic.message.as_str());
+        if let Some(code) = diagnostic.code {
+            title = title.id(code);
+        }
+        let group = match diagnostic.span {
+            Some(span) => title.element(self.snippet(span, diagnostic)),
+            None => title.element(Element::from(Origin::path(self.name.as_str()))),
+        };
+        let source = diagnostic.source.iter().map(|source| Level::NOTE.message(source.as_str()));
+        let help = diagnostic.help.iter().map(|help| Level::HELP.message(help.as_str()));
+        group.elements(source).elements(help)
+    }
+
+    fn snippet<'g>(&'g self, span: Span, diagnostic: &'g Diagnostic) -> Snippet<'g, Annotation<'g>> {
+        let primary = AnnotationKind::Primary.span(self.range(span)).label(diagnostic.label.as_deref());
+        let others = diagnostic.labels.iter().map(|label| {
+            let range = self.range(label.span);
+            AnnotationKind::Context.span(range).label(label.message.as_str())
+        });
+        Snippet::source(self.text).path(self.name.as_str()).annotation(primary).annotations(others)
+    }
+
+    /// The span in the text as shown. A span of several lines is cut to its first, which is where the reader should look.
+    fn range(&self, span: Span) -> std::ops::Range<usize> {
+        let place = |at: u32| floor_boundary(self.text, (at as usize).saturating_sub(self.shift));
+        let (start, end) = (place(span.start), place(span.end));
+        let covered = self.text.get(start..end).unwrap_or_default();
+        let line = covered.split(['\r', '\n']).next().unwrap_or_default();
+        start..start + line.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(text: &str, needle: &str) -> Diagnostic {
+        let start = u32::try_from(text.find(needle).unwrap()).unwrap();
+        let span = Span::new(start, start + u32::try_from(needle.len()).unwrap());
+        Diagnostic::error(span, "wrong").with_label("here").with_help("mend it").with_source("the pattern")
+    }
+
+    #[test]
+    fn a_finding_shows_its_place_reason_and_help() {
+        let text = "\u{feff}a = 1\r\né = \"x\"\r\n";
+        let expected = r#"error: wrong
+ --> envs/dev.tfvars:2:5
+  |
+2 | é = "x"
+  |     ^^^ here
+  |
+  = note: the pattern
+  = help: mend it
+
+"#;
+        assert_eq!(render("envs/dev.tfvars", text, &[finding(text, "\"x\"")], Style::Plain), expected);
+    }
+
+    #[test]
+    fn a_finding_of_the_whole_file_shows_the_file_alone() {
+        let shown = render("x.tfvars", "", &[Diagnostic::file_error("empty")], Style::Plain);
+        assert_eq!(shown, "error: empty\n--> x.tfvars\n\n");
+    }
+
+    #[test]
+    fn control_characters_of_the_file_do_not_reach_the_terminal() {
+        let text = "a = \"\u{1b}[31m\u{202e}\"\n";
+        let shown = render("x\u{1b}[31m", text, &[finding(text, "a")], Style::Plain);
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
+        assert!(render("x", text, &[finding(text, "a")], Style::Coloured).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn places_at_the_end_and_beyond_it_are_shown() {
+        for text in ["", "a", "a\n", "a\r\n", "é"] {
+            for at in 0..5 {
+                let shown = render("x", text, &[Diagnostic::error(Span::new(at, at), "wrong")], Style::Plain);
+                assert!(shown.starts_with("error: wrong"), "{shown}");
+            }
+        }
+    }
+}
