@@ -1,0 +1,175 @@
+//! Databases: settings, and their place in a geo group.
+
+use tidelock_arm_types::{Database, DatabaseProperties, ForceLink, GeoReplication, ResourceId};
+use tidelock_model::Cache;
+
+use super::{Decision, ENABLED, Scene, condition, differs, drop_read_only, in_place};
+use crate::context::PlanError;
+use crate::geo::{self, Links, MemberPlan};
+use crate::step::{Action, Change, DataClass, Operation, Refusal, Request};
+
+const PROTOCOL: &str = "Encrypted";
+const PORT: u16 = 10000;
+const JOIN_REASON: &str = "it exists outside its geo group, and linking empties it";
+
+/// Decides for a database; `member` is its place in its group, if it has one.
+pub(crate) fn database(
+    scene: &Scene<'_>,
+    cache: &Cache,
+    member: Option<&MemberPlan>,
+    name_of: impl Fn(&ResourceId) -> String,
+) -> Result<Decision, PlanError> {
+    let nickname = cache.group_nickname.as_deref().unwrap_or_default();
+    let found = scene.snapshot.databases.get(&scene.target.id);
+    match (member, found) {
+        (None, None) => alone(scene, cache),
+        (None, Some(found)) => standing(scene, cache, found, &[]),
+        (Some(MemberPlan::Create { members }), _) => {
+            let others: Vec<String> = members.iter().filter(|id| **id != scene.target.id).map(name_of).collect();
+            let reason = match others.as_slice() {
+                [] => format!("create, first member of {nickname}"),
+                others => format!("create, linked to {}", others.join(", ")),
+            };
+            let body = fresh(cache, Some(geo::body(nickname, members)));
+            let decision = Decision::new(Action::Create, reason).sending(scene.put(&body)?);
+            Ok(Decision { expect_linked: members.clone(), ..decision })
+        }
+        (Some(MemberPlan::Join { members }), Some(found)) => join(scene, cache, found, members),
+        (Some(MemberPlan::Stands { members }), Some(found)) => standing(scene, cache, found, members),
+        (Some(MemberPlan::OtherGroup { nickname: other }), _) => {
+            let change =
+                Change { field: "geo_replication_group_name".to_owned(), from: other.clone(), to: nickname.to_owned() };
+            Ok(recreation(vec![change]))
+        }
+        (Some(MemberPlan::NoGroup), _) => Ok(Decision::refuse(
+            Refusal::DataLoss,
+            "all members exist and none is in a geo group; a group begins with a database that is created into it: \
+             choose the one whose data may go, delete it, then apply again",
+        )
+        .costing(DataClass::WipesThisMember)),
+        (Some(MemberPlan::Unknown { reason }), _) => Ok(Decision::refuse(Refusal::Unreadable, reason.clone())),
+        // `geo::membership` calls a member standing or joining only if it is in the snapshot.
+        (Some(MemberPlan::Stands { .. } | MemberPlan::Join { .. }), None) => {
+            Ok(Decision::refuse(Refusal::BadState, "it disappeared while it was being read; plan again"))
+        }
+    }
+}
+
+/// A database in no group of the file; one that may later be joined is already created under its nickname.
+fn alone(scene: &Scene<'_>, cache: &Cache) -> Result<Decision, PlanError> {
+    let own = [scene.target.id.clone()];
+    let geo = cache.group_nickname.as_deref().map(|nickname| geo::body(nickname, &own));
+    let expect_linked = if geo.is_some() { own.to_vec() } else { Vec::new() };
+    let decision = Decision::new(Action::Create, "create").sending(scene.put(&fresh(cache, geo))?);
+    Ok(Decision { expect_linked, ..decision })
+}
+
+fn fresh(cache: &Cache, geo_replication: Option<GeoReplication>) -> Database {
+    Database {
+        properties: DatabaseProperties {
+            client_protocol: Some(PROTOCOL.to_owned()),
+            port: Some(PORT),
+            clustering_policy: Some(cache.clustering.as_str().to_owned()),
+            eviction_policy: Some(cache.eviction.as_str().to_owned()),
+            access_keys_authentication: Some(ENABLED.to_owned()),
+            geo_replication,
+            ..DatabaseProperties::default()
+        },
+        ..Database::default()
+    }
+}
+
+fn join(scene: &Scene<'_>, cache: &Cache, found: &Database, members: &[ResourceId]) -> Result<Decision, PlanError> {
+    if let Some(refused) = unchangeable(cache, found) {
+        return Ok(refused);
+    }
+    if !scene.may_lose_data() {
+        let decision = Decision::refuse(Refusal::DataLoss, JOIN_REASON).costing(DataClass::WipesThisMember);
+        return Ok(Decision { expect_linked: members.to_vec(), ..decision });
+    }
+    let nickname = cache.group_nickname.as_deref().unwrap_or_default();
+    let body = ForceLink { geo_replication: geo::body(nickname, members) };
+    let request: Request = scene.request(Operation::ForceLink, &body)?;
+    let reason = format!("{JOIN_REASON}: allowed");
+    let decision = Decision::new(Action::Join, reason).costing(DataClass::WipesThisMember).sending(request);
+    Ok(Decision { expect_linked: members.to_vec(), ..decision })
+}
+
+/// A database that is where it belongs.
+fn standing(scene: &Scene<'_>, cache: &Cache, found: &Database, members: &[ResourceId]) -> Result<Decision, PlanError> {
+    if let Some(refused) = unchangeable(cache, found) {
+        return Ok(refused);
+    }
+    if members.is_empty() && cache.group_nickname.as_deref() != geo::geo(found).map(|geo| &*geo.group_nickname) {
+        let from = geo::geo(found).map_or("(none)", |geo| &geo.group_nickname).to_owned();
+        let to = cache.group_nickname.clone().unwrap_or_else(|| "(none)".to_owned());
+        return Ok(recreation(vec![Change { field: "geo_replication_group_name".to_owned(), from, to }]));
+    }
+    let linked = geo::links(found, members);
+    if let Links::Broken { member, state } = &linked {
+        let reason = format!(
+            "its link to {member} is {state}, which does not mend by itself: unlink the broken member from one that is well"
+        );
+        return Ok(Decision::refuse(Refusal::BadState, reason));
+    }
+    let (changes, cost) = changes(cache, found);
+    let properties = &found.properties;
+    let condition = condition(properties.provisioning_state.as_ref(), properties.resource_state.as_ref());
+    let decision = in_place(condition, changes, cost, || scene.put(&updated(cache, found, members)))?;
+    Ok(match decision.action {
+        Action::None if linked == Links::Linking => {
+            Decision { expect_linked: members.to_vec(), ..Decision::wait("its links are still being made") }
+        }
+        Action::Wait => Decision { expect_linked: members.to_vec(), ..decision },
+        _ => decision,
+    })
+}
+
+/// What can only be had in another database.
+fn unchangeable(cache: &Cache, found: &Database) -> Option<Decision> {
+    let properties = &found.properties;
+    let port = properties.port.map(|port| port.to_string());
+    let changes: Vec<Change> = [
+        differs("clustering_policy", properties.clustering_policy.as_deref(), cache.clustering.as_str()),
+        port.and_then(|port| differs("port", Some(&port), &PORT.to_string())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!changes.is_empty()).then(|| recreation(changes))
+}
+
+fn recreation(changes: Vec<Change>) -> Decision {
+    let reason = "Azure can only delete and create the database again for this, and both its access keys change: export what \
+                  you need, delete the database, then apply again";
+    Decision::refuse(Refusal::DataLoss, reason).costing(DataClass::WipesThisMember).because(changes)
+}
+
+fn changes(cache: &Cache, found: &Database) -> (Vec<Change>, DataClass) {
+    let properties = &found.properties;
+    let mut changes: Vec<Change> = [
+        differs("clientProtocol", properties.client_protocol.as_deref(), PROTOCOL),
+        differs("accessKeysAuthentication", properties.access_keys_authentication.as_deref(), ENABLED),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    // Both drop every connection.
+    let cost = if changes.is_empty() { DataClass::KeepsData } else { DataClass::Restarts };
+    changes.extend(differs("eviction_policy", properties.eviction_policy.as_deref(), cache.eviction.as_str()));
+    (changes, cost)
+}
+
+/// A PUT replaces, and one that leaves a member out is refused: the whole membership as it is now goes along.
+fn updated(cache: &Cache, found: &Database, members: &[ResourceId]) -> Database {
+    let mut body = found.clone();
+    drop_read_only(&mut body.rest);
+    body.properties.rest.remove("redisVersion");
+    body.properties.client_protocol = Some(PROTOCOL.to_owned());
+    body.properties.eviction_policy = Some(cache.eviction.as_str().to_owned());
+    body.properties.access_keys_authentication = Some(ENABLED.to_owned());
+    if let (Some(nickname), false) = (&cache.group_nickname, members.is_empty()) {
+        body.properties.geo_replication = Some(geo::body(nickname, members));
+    }
+    body
+}
