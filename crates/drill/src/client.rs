@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidelock_model::{BootTime, Clock, SecretString};
-use tidelock_redis_client::{Client, ClientError, ConnectOptions, Endpoint, Value};
+use tidelock_redis_client::{Client, ClientError, Value};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::history::{ClientRole, DrillClient, Op, Outcome, WriteId};
 use crate::progress::Progress;
+use crate::target::{connect_options, nowhere};
 use crate::workload::Workload;
-
-/// How long a client tries to connect before it counts the operation as not sent.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The pause after a first failed attempt to connect; it doubles with each further one.
 pub const MIN_RECONNECT_PAUSE: Duration = Duration::from_millis(10);
@@ -171,16 +169,8 @@ impl Connection {
 
     async fn connect(&mut self) -> Result<Client, ClientError> {
         let address = self.addresses.get(self.turn % self.addresses.len().max(1)).copied();
-        let Some(address) = address else {
-            return Err(ClientError::Connect { endpoint: "no gateway".to_owned(), reason: "none is known".to_owned() });
-        };
-        let options = ConnectOptions {
-            endpoint: Endpoint::Tcp(address),
-            username: None,
-            password: Some(self.password.clone()),
-            connect_timeout: CONNECT_TIMEOUT,
-            command_timeout: self.op_timeout,
-        };
+        let address = address.ok_or_else(nowhere)?;
+        let options = connect_options(address, &self.password, self.op_timeout);
         match Client::connect(&options).await {
             Ok(client) => {
                 self.pause = MIN_RECONNECT_PAUSE;

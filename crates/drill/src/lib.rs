@@ -14,23 +14,24 @@ mod history;
 mod load;
 mod loss;
 mod ndjson;
+mod prefill;
 mod progress;
 mod reads;
 mod stats;
+mod target;
 mod verdict;
 mod workload;
 
 pub use audit::{AUDIT_BATCH, AUDIT_MAX_ATTEMPTS, AuditError, AuditTarget, audit};
-pub use client::{CONNECT_TIMEOUT, MAX_RECONNECT_PAUSE, MIN_RECONNECT_PAUSE};
+pub use client::{MAX_RECONNECT_PAUSE, MIN_RECONNECT_PAUSE};
 pub use history::{Audit, ClientId, ClientRole, DrillClient, History, Mark, Op, Outcome, Survivors, WriteId};
-pub use load::{
-    DEFAULT_OP_TIMEOUT, GatewayTarget, Load, LoadError, LoadSettings, MAX_CLIENTS, MAX_RATE, MAX_READ_KEYS,
-    PREFILL_TIMEOUT, RunningLoad,
-};
+pub use load::{Load, LoadError, LoadSettings, MAX_CLIENTS, MAX_RATE, MAX_READ_KEYS, RunningLoad};
 pub use loss::{Loss, LossSpan, loss};
 pub use ndjson::{HistoryError, MAX_LINE, SCHEMA_VERSION};
+pub use prefill::PREFILL_TIMEOUT;
 pub use progress::{MAX_OPS, RegionProgress};
 pub use reads::{Latency, ReadReport, latency, reads};
 pub use stats::Distribution;
+pub use target::{CONNECT_TIMEOUT, DEFAULT_OP_TIMEOUT, GatewayTarget};
 pub use verdict::{Gap, Outage, Window, first_ack_after, longest_write_gap, outage_after};
 pub use workload::{MAX_VALUE_SIZE, MIN_VALUE_SIZE, Workload};

@@ -5,16 +5,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use tidelock_model::{BootTime, Clock, Location, SecretString};
-use tidelock_redis_client::{Client, ClientError, ConnectOptions, Endpoint};
+use tidelock_model::{BootTime, Clock, Location};
+use tidelock_redis_client::ClientError;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::client::{CONNECT_TIMEOUT, Connection, Shared, Worker};
+use crate::client::{Connection, Shared, Worker};
 use crate::history::{ClientRole, DrillClient, History, Mark, Op};
+use crate::prefill::prefill;
 use crate::progress::{MAX_OPS, Progress, RegionProgress};
+use crate::target::{DEFAULT_OP_TIMEOUT, GatewayTarget};
 use crate::workload::{MAX_VALUE_SIZE, MIN_VALUE_SIZE, Workload};
 
 /// The most clients of one load.
@@ -26,34 +27,11 @@ pub const MAX_RATE: u32 = 1_000;
 /// The most keys that readers read.
 pub const MAX_READ_KEYS: u64 = 10_000;
 
-/// How long a client waits for an answer before it counts the operation as unknown.
-pub const DEFAULT_OP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long it may take until what the readers read has arrived in every region.
-pub const PREFILL_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How often a condition is looked at again.
-const POLL: Duration = Duration::from_millis(20);
-
 /// How often a wait for an acknowledgement looks again; it does not affect what is measured.
 const ACK_POLL: Duration = Duration::from_millis(5);
 
 /// The most marks in one run.
 const MAX_MARKS: usize = 10_000;
-
-/// Commands in one pipeline when the read keys are written.
-const PREFILL_BATCH: u64 = 200;
-
-/// One region's gateways, as an application there knows them.
-#[derive(Clone, Debug)]
-pub struct GatewayTarget {
-    /// The region.
-    pub location: Location,
-    /// Its gateways' addresses for clients.
-    pub addresses: Vec<SocketAddr>,
-    /// The region's access key.
-    pub password: SecretString,
-}
 
 /// How much load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,7 +145,7 @@ impl Load {
         let run = format!("{:08x}{:08x}", rand::random::<u32>(), rand::random::<u32>());
         let workload = Workload { run, value_size: settings.value_size };
         if settings.readers_per_region > 0 {
-            prefill(&targets, &settings, &workload).await?;
+            prefill(&targets, settings.read_keys, settings.op_timeout, &workload).await?;
         }
         let stop = CancellationToken::new();
         let locations = targets.iter().map(|target| target.location.clone());
@@ -237,7 +215,8 @@ impl RunningLoad {
         timeout(within, condition).await.map_err(late)?
     }
 
-    /// Stops the clients, each after the operation that it has under way, and returns what happened.
+    /// Stops the clients, each after the operation that it has under way, and returns what happened. It takes no longer
+    /// than connecting and one operation may ([`LoadSettings::op_timeout`]).
     ///
     /// # Errors
     /// [`LoadError::TooManyOps`] or [`LoadError::ClientDied`]: the history would not be complete.
@@ -303,107 +282,4 @@ fn spawn(
         tasks.spawn(Worker::new(identity, connection, pause, Arc::clone(shared)).run());
     }
     (clients, tasks)
-}
-
-async fn prefill(targets: &[GatewayTarget], settings: &LoadSettings, workload: &Workload) -> Result<(), LoadError> {
-    let deadline = tokio::time::Instant::now() + PREFILL_TIMEOUT;
-    let Some(first) = targets.first() else { return Ok(()) };
-    write_read_keys(first, settings, workload)
-        .await
-        .map_err(|source| LoadError::Prefill { location: first.location.clone(), source })?;
-    for target in targets {
-        // Kept outside the future, so that what was last seen is known when time is up.
-        let last = Mutex::new("nothing was read yet".to_owned());
-        let arrived = async {
-            let mut poll = interval(POLL);
-            loop {
-                poll.tick().await;
-                match read_keys_differing(target, settings, workload).await {
-                    Ok(0) => return,
-                    Ok(differing) => note(&last, format!("{differing} of {} are missing", settings.read_keys)),
-                    Err(error) => note(&last, error.to_string()),
-                }
-            }
-        };
-        let late = tokio::time::timeout_at(deadline, arrived).await.is_err();
-        if late {
-            return Err(LoadError::NotReplicated {
-                location: target.location.clone(),
-                within: PREFILL_TIMEOUT,
-                last: last.into_inner().unwrap_or_else(PoisonError::into_inner),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn note(last: &Mutex<String>, text: String) {
-    *last.lock().unwrap_or_else(PoisonError::into_inner) = text;
-}
-
-async fn connect(target: &GatewayTarget, settings: &LoadSettings) -> Result<Client, ClientError> {
-    let mut last = None;
-    for address in &target.addresses {
-        let options = ConnectOptions {
-            endpoint: Endpoint::Tcp(*address),
-            username: None,
-            password: Some(target.password.clone()),
-            connect_timeout: CONNECT_TIMEOUT,
-            command_timeout: settings.op_timeout,
-        };
-        match Client::connect(&options).await {
-            Ok(client) => return Ok(client),
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(last.unwrap_or_else(|| ClientError::Connect {
-        endpoint: format!("a gateway of {}", target.location),
-        reason: "none is known".to_owned(),
-    }))
-}
-
-fn batches(count: u64) -> impl Iterator<Item = std::ops::Range<u64>> {
-    (0..count.div_ceil(PREFILL_BATCH)).map(move |batch| batch * PREFILL_BATCH..count.min((batch + 1) * PREFILL_BATCH))
-}
-
-async fn write_read_keys(
-    target: &GatewayTarget,
-    settings: &LoadSettings,
-    workload: &Workload,
-) -> Result<(), ClientError> {
-    let mut client = connect(target, settings).await?;
-    for numbers in batches(settings.read_keys) {
-        let set = |number| {
-            vec![Bytes::from_static(b"SET"), workload.read_key(number).into(), workload.read_value(number).into()]
-        };
-        let commands: Vec<_> = numbers.map(set).collect();
-        let replies = client.pipeline(&commands).await?;
-        if let Some(text) = replies.iter().find_map(tidelock_redis_client::Value::as_error) {
-            return Err(ClientError::Server(text));
-        }
-    }
-    Ok(())
-}
-
-/// How many read keys cannot be read with their value in this region.
-async fn read_keys_differing(
-    target: &GatewayTarget,
-    settings: &LoadSettings,
-    workload: &Workload,
-) -> Result<usize, ClientError> {
-    let mut client = connect(target, settings).await?;
-    let mut differing = 0;
-    for numbers in batches(settings.read_keys) {
-        let get = |number| vec![Bytes::from_static(b"GET"), workload.read_key(number).into()];
-        let commands: Vec<_> = numbers.clone().map(get).collect();
-        let replies = client.pipeline(&commands).await?;
-        if let Some(text) = replies.iter().find_map(tidelock_redis_client::Value::as_error) {
-            return Err(ClientError::Server(text));
-        }
-        let same = |(number, reply): (u64, &tidelock_redis_client::Value)| {
-            reply.as_bytes() == Some(workload.read_value(number).as_slice())
-        };
-        differing += numbers.zip(&replies).filter(|pair| !same(*pair)).count();
-    }
-    Ok(differing)
 }

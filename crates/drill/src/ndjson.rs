@@ -295,10 +295,10 @@ impl<R: BufRead> Reader<R> {
             return Err(HistoryError::Schema { found: schema_version });
         }
         let Line::History { run, value_size, .. } = self.parse()? else {
-            return Err(self.invalid("the first line must be of type \"history\""));
+            return Err(self.invalid(&"the first line must be of type \"history\""));
         };
         if value_size > MAX_VALUE_SIZE {
-            return Err(self.invalid("the value size is larger than a run can have"));
+            return Err(self.invalid(&"the value size is larger than a run can have"));
         }
         let workload = Workload { run: run.into_owned(), value_size };
         Ok(History { workload, clients: Vec::new(), ops: Vec::new(), marks: Vec::new(), audits: Vec::new() })
@@ -316,16 +316,16 @@ impl<R: BufRead> Reader<R> {
         let read = (&mut self.input).take(limit).read_until(b'\n', &mut self.text);
         let read = read.map_err(|source| HistoryError::Read { line: self.line, source })?;
         if read > MAX_LINE {
-            return Err(self.invalid("it is longer than a line can be"));
+            return Err(self.invalid(&"it is longer than a line can be"));
         }
         Ok(read > 0)
     }
 
     fn parse<T: DeserializeOwned>(&self) -> Result<T, HistoryError> {
-        serde_json::from_slice(&self.text).map_err(|error| self.invalid(error))
+        serde_json::from_slice(&self.text).map_err(|error| self.invalid(&error))
     }
 
-    fn invalid(&self, reason: impl ToString) -> HistoryError {
+    fn invalid(&self, reason: &impl ToString) -> HistoryError {
         HistoryError::Invalid { line: self.line, reason: reason.to_string() }
     }
 }

@@ -70,9 +70,10 @@ mod tests {
         let other = WriteId { client: 11, number: 1 };
         assert_ne!(workload.key(one), workload.key(other));
         assert_ne!(workload.value(one), workload.value(other));
-        assert_eq!(workload.value(one).len(), 100);
-        let another_run = Workload { run: "abd".to_owned(), ..workload.clone() };
-        assert_ne!(workload.value(one), another_run.value(one));
+        let value = workload.value(one);
+        assert_eq!(value.len(), 100);
+        let another_run = Workload { run: "abd".to_owned(), ..workload };
+        assert_ne!(value, another_run.value(one));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Verdicts on histories made by hand, where the right answer is known beforehand.
 
+// Helpers outside the test functions: whatever fails in them is a failed test.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::HashSet;
 use std::time::Duration;
 
