@@ -123,6 +123,11 @@ impl Sink {
         }
     }
 
+    /// Whether further findings would only be counted, so that no work need go into their words.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.len() >= MAX_DIAGNOSTICS
+    }
+
     /// Whether an error has been found.
     pub(crate) fn has_errors(&self) -> bool {
         self.errors > 0

@@ -1,10 +1,12 @@
 //! Findings as text, in rustc's manner.
 
+use std::ops::Range;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::text::{BYTE_ORDER_MARK, Span, floor_boundary};
+use crate::text::{BYTE_ORDER_MARK, LineIndex, Span, floor_boundary};
 
 /// How findings are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +38,14 @@ struct Source<'a> {
     name: String,
     text: &'a str,
     shift: usize,
+    lines: LineIndex<'a>,
 }
 
 impl<'a> Source<'a> {
     fn new(name: &str, text: &'a str) -> Self {
         let shown = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let name = annotate_snippets::normalize_untrusted_str(name);
-        Self { name, text: shown, shift: text.len() - shown.len() }
+        Self { name, text: shown, shift: text.len() - shown.len(), lines: LineIndex::new(shown) }
     }
 
     fn group<'g>(&'g self, diagnostic: &'g Diagnostic) -> Group<'g> {
@@ -63,17 +66,32 @@ impl<'a> Source<'a> {
         group.elements(source).elements(help)
     }
 
+    /// Only the lines between the first and the last place are given to the renderer, which reads all it is given.
     fn snippet<'g>(&'g self, span: Span, diagnostic: &'g Diagnostic) -> Snippet<'g, Annotation<'g>> {
-        let primary = AnnotationKind::Primary.span(self.range(span)).label(diagnostic.label.as_deref());
-        let others = diagnostic.labels.iter().map(|label| {
-            let range = self.range(label.span);
-            AnnotationKind::Context.span(range).label(label.message.as_str())
-        });
-        Snippet::source(self.text).path(self.name.as_str()).annotation(primary).annotations(others)
+        let primary = self.range(span);
+        let others: Vec<_> = diagnostic.labels.iter().map(|label| (self.range(label.span), &label.message)).collect();
+        let all = || std::iter::once(&primary).chain(others.iter().map(|(range, _)| range));
+        let first = all().map(|range| range.start).min().unwrap_or_default();
+        let last = all().map(|range| range.end).max().unwrap_or_default();
+        let start = self.text.get(..first).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+        let end =
+            self.text.get(last..).and_then(|behind| behind.find('\n')).map_or(self.text.len(), |at| last + at + 1);
+        let within = |range: &Range<usize>| range.start - start..range.end - start;
+        let line = self.lines.position(u32::try_from(start).unwrap_or_default()).line;
+        let primary = AnnotationKind::Primary.span(within(&primary)).label(diagnostic.label.as_deref());
+        let others: Vec<_> = others
+            .iter()
+            .map(|(range, message)| AnnotationKind::Context.span(within(range)).label(message.as_str()))
+            .collect();
+        Snippet::source(self.text.get(start..end).unwrap_or_default())
+            .path(self.name.as_str())
+            .line_start(line)
+            .annotation(primary)
+            .annotations(others)
     }
 
     /// The span in the text as shown. A span of several lines is cut to its first, which is where the reader should look.
-    fn range(&self, span: Span) -> std::ops::Range<usize> {
+    fn range(&self, span: Span) -> Range<usize> {
         let place = |at: u32| floor_boundary(self.text, (at as usize).saturating_sub(self.shift));
         let (start, end) = (place(span.start), place(span.end));
         let covered = self.text.get(start..end).unwrap_or_default();

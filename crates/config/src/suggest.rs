@@ -9,7 +9,9 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     }
     let name = name.to_lowercase();
     let allowed = |candidate: &str| candidate.chars().count().max(3) / 3;
-    let ranked = candidates.into_iter().map(|candidate| (distance(&name, candidate), candidate));
+    let length = name.chars().count();
+    let near = candidates.into_iter().filter(|known| length.abs_diff(known.chars().count()) <= allowed(known));
+    let ranked = near.map(|candidate| (distance(&name, candidate), candidate));
     ranked
         .filter(|(distance, candidate)| *distance <= allowed(candidate))
         .min_by_key(|(distance, _)| *distance)

@@ -1,5 +1,7 @@
 //! The files that are shipped, and the companion project's form, are read as they are meant.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -172,7 +174,8 @@ fn what_is_created_may_be_put_elsewhere_and_addresses_may_be_fixed() {
 
 #[test]
 fn drills_are_off_in_prod_unless_said_otherwise() {
-    let text = text("tests/fixtures/companion_like.tfvars").replace("\"development\"\nlocation", "\"production\"\nlocation");
+    let text =
+        text("tests/fixtures/companion_like.tfvars").replace("\"development\"\nlocation", "\"production\"\nlocation");
     let drills = |text: &str| read(text).unwrap().environment.dr.drills_allowed;
     assert!(!drills(&text));
     assert!(drills(&format!("{text}dr_config = {{ drills_allowed = true }}\n")));

@@ -37,8 +37,10 @@ pub(super) fn build(file: &File, sink: &mut Sink) -> Read<BTreeMap<String, GeoGr
     for item in file.shared.map("managed_redis_geo_replication_config")? {
         groups.push(build_group(file, &caches, &mut used, item, sink));
     }
+    let groups: Read<Vec<GeoGroup>> = groups.into_iter().collect();
+    let groups = groups?;
     warn_of_idle_nicknames(&caches, &used, sink);
-    groups.into_iter().map(|group| group.map(|group| (group.key.clone(), group))).collect()
+    Ok(groups.into_iter().map(|group| (group.key.clone(), group)).collect())
 }
 
 /// All caches of the file by key, in suffix order of their regions; nothing if one of the maps could not be read.
@@ -74,8 +76,9 @@ fn build_group<'a>(
     let (writer, replicas) = (writer?, replicas?);
     let seed_writer = member(file, &writer)?;
     let mut members: Vec<Member<'_>> = std::iter::once(writer).chain(replicas).collect();
-    check_memberships(used, &members, sink)?;
+    let memberships = check_memberships(used, &members, sink);
     let nickname = nickname(&members, item, sink)?;
+    memberships?;
     members.sort_by_key(|member| member.cache.region);
     let members: Read<Vec<_>> = members.iter().map(|named| member(file, named)).collect();
     Ok(GeoGroup { key: item.key.value.clone(), nickname, members: members?, seed_writer })

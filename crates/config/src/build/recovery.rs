@@ -6,6 +6,7 @@ use tidelock_model::{DrConfig, Durability, EnvName, FailoverMode, Location, Timi
 
 use super::regions::location;
 use crate::diagnostic::{Diagnostic, Sink, quote};
+use crate::text::Span;
 use crate::typed::{Fields, File, Reported};
 
 type Read<T> = Result<T, Reported>;
@@ -14,7 +15,7 @@ type Read<T> = Result<T, Reported>;
 pub(super) fn build(file: &File, environment: Read<EnvName>, sink: &mut Sink) -> Read<DrConfig> {
     let fields = file.shared.object("dr_config")?;
     let witness_location = witness(file, fields, sink);
-    let timings = timings(fields, sink);
+    let timings = timings(fields, file.shared.span("dr_config"), sink);
     let drills_allowed = match fields.bool_if_given("drills_allowed")? {
         Some(allowed) => allowed,
         None => environment? != EnvName::Prod,
@@ -50,7 +51,8 @@ fn witness(file: &File, fields: &Fields, sink: &mut Sink) -> Read<Option<Locatio
     location(witness.value).map(Some)
 }
 
-fn timings(fields: &Fields, sink: &mut Sink) -> Read<Timings> {
+/// The periods; `left_out` is where those stand that the file does not give.
+fn timings(fields: &Fields, left_out: Span, sink: &mut Sink) -> Read<Timings> {
     let milliseconds = |name| fields.integer(name).map(|number| Duration::from_millis(number.value));
     let (lease, margin) = (milliseconds("lease_ms")?, milliseconds("margin_ms")?);
     let staleness_bound = milliseconds("staleness_bound_ms")?;
@@ -59,7 +61,7 @@ fn timings(fields: &Fields, sink: &mut Sink) -> Read<Timings> {
         let message = format!("the staleness bound, {bound} ms, must exceed lease and margin together, {sum} ms");
         let mut finding = Diagnostic::error(fields.span("staleness_bound_ms"), message);
         for name in ["lease_ms", "margin_ms"] {
-            if fields.span(name) != fields.span("staleness_bound_ms") {
+            if fields.span(name) != left_out {
                 finding = finding.with_place(fields.span(name), format!("`{name}`"));
             }
         }

@@ -1,5 +1,7 @@
 //! Tokens into values. After an error it goes on at the next separator of the same list, object or file.
 
+mod recovery;
+
 use super::delimiters::Pairs;
 use super::literal;
 use super::token::{Bracket, Token, TokenKind};
@@ -125,8 +127,7 @@ impl Parser<'_> {
             }
         }
         let value = self.value(place, end, &|| format!("the value of {}", quote(&key.name)));
-        self.expect_separator(place, end);
-        Some(Entry { key, value })
+        Some(Entry { key, value: self.ended(value, place, end) })
     }
 
     fn missing_equals(&mut self, key: &Key, end: usize) {
@@ -197,25 +198,31 @@ impl Parser<'_> {
             "true" => ValueKind::Bool(true),
             "false" => ValueKind::Bool(false),
             "null" => ValueKind::Null,
-            _ => {
-                let is_call = self.kind_at(self.at + 1) == TokenKind::Open(Bracket::Round);
-                let shown = quote(word);
-                let message = if is_call {
-                    format!("the function {shown} cannot be called in a tfvars file")
-                } else {
-                    format!("{shown} is a name, where a value is needed")
-                };
-                let help = if is_call {
-                    "write the value out".to_owned()
-                } else {
-                    format!("if it is meant as text, put it in double quotes: `\"{}\"`", word.escape_debug())
-                };
-                self.sink.push(Diagnostic::error(token.span, message).with_source(LITERALS_ONLY).with_help(help));
-                return self.invalid(place, end);
-            }
+            _ => return self.name_as_value(word, place, end),
         };
         self.at += 1;
         Value { span: token.span, kind }
+    }
+
+    /// A bare name, a reference or a call: nothing that a literal value can be.
+    fn name_as_value(&mut self, word: &str, place: Place, end: usize) -> Value {
+        let behind = self.tokens.get(self.at + 1).filter(|_| self.at + 1 < end).copied();
+        let value = self.invalid(place, end);
+        let shown = quote(word);
+        let finding = match behind {
+            Some(token) if token.kind == TokenKind::Open(Bracket::Round) => {
+                Diagnostic::error(value.span, format!("the function {shown} cannot be called in a tfvars file"))
+                    .with_help("write the value out")
+            }
+            Some(token) if matches!(token.span.of(self.text), "." | "[") => {
+                Diagnostic::error(value.span, format!("{shown} cannot be referred to in a tfvars file"))
+                    .with_help("write the value out")
+            }
+            _ => Diagnostic::error(value.span, format!("{shown} is a name, where a value is needed"))
+                .with_help(format!("if it is meant as text, put it in double quotes: `\"{}\"`", word.escape_debug())),
+        };
+        self.sink.push(finding.with_source(LITERALS_ONLY));
+        value
     }
 
     /// Passes over something that is no value and has been reported.
@@ -274,95 +281,7 @@ impl Parser<'_> {
                 return ValueKind::List(elements);
             }
             let value = self.value(Place::List, end, &|| "an element".to_owned());
-            elements.push(value);
-            self.expect_separator(Place::List, end);
-        }
-    }
-
-    // --- separators and recovery --------------------------------------------------------------------------------
-
-    /// Passes over what must stand behind an item: a line end in a file, a comma in a list, either in an object.
-    fn expect_separator(&mut self, place: Place, end: usize) {
-        if place == Place::List {
-            self.skip_newlines(end);
-        }
-        // A bracket that was never closed has taken the line's end with it.
-        let ends_line =
-            self.tokens.get(self.at.saturating_sub(1)).is_some_and(|token| token.kind == TokenKind::Newline);
-        if self.at >= end || (place == Place::File && ends_line) {
-            return;
-        }
-        match (self.kind(), place) {
-            (TokenKind::Newline, _) | (TokenKind::Comma, Place::Object | Place::List) => self.at += 1,
-            (TokenKind::Invalid, _) => self.skip_item(place, end),
-            (TokenKind::Identifier | TokenKind::String | TokenKind::Number, Place::Object) if self.is_key() => {
-                self.missing_separator("expected a new line or `,` between the items");
-            }
-            (TokenKind::Identifier | TokenKind::String, Place::File) if self.is_key() => {
-                self.missing_separator("expected a new line between the variables");
-            }
-            (kind, Place::List) if begins_value(kind) && !self.is_key() => {
-                self.missing_separator("expected `,` between the elements");
-            }
-            _ => {
-                self.unexpected_after_value(place);
-                self.skip_item(place, end);
-            }
-        }
-    }
-
-    fn missing_separator(&mut self, message: &str) {
-        let next = self.token().span;
-        let span = self.previous_span().after();
-        self.sink
-            .push(Diagnostic::error(span, message).with_label("here").with_place(next, "the next one begins here"));
-    }
-
-    fn unexpected_after_value(&mut self, place: Place) {
-        self.report(|span, shown| {
-            let finding = Diagnostic::error(span, format!("expected the end of the value, found {shown}"));
-            match place {
-                Place::File if shown == "`,`" => {
-                    finding.with_help("remove it: variables are separated by new lines alone")
-                }
-                Place::List if shown == "`=`" || shown == "`:`" => {
-                    finding.with_help("a list has no keys; for items with keys use `{ … }`")
-                }
-                _ => finding.with_source(LITERALS_ONLY).with_help("write the value alone"),
-            }
-        });
-    }
-
-    /// Whether a key with its `=` or `:` stands here.
-    fn is_key(&self) -> bool {
-        let is_name = matches!(self.kind(), TokenKind::Identifier | TokenKind::String | TokenKind::Number);
-        is_name && matches!(self.kind_at(self.at + 1), TokenKind::Equals | TokenKind::Colon)
-    }
-
-    fn skip_newlines(&mut self, end: usize) {
-        while self.at < end && self.kind() == TokenKind::Newline {
-            self.at += 1;
-        }
-    }
-
-    /// Passes over what is left of the current item, and its separator; always over at least one token.
-    fn skip_item(&mut self, place: Place, end: usize) {
-        self.skip_to_separator(place, end);
-        self.at = (self.at + 1).min(end);
-    }
-
-    /// Goes on to the separator of the current item, passing over whole brackets, and stays before it.
-    fn skip_to_separator(&mut self, place: Place, end: usize) {
-        while self.at < end {
-            match (self.kind(), place) {
-                (TokenKind::Newline, Place::File | Place::Object) => return,
-                (TokenKind::Comma, Place::Object | Place::List) => return,
-                (TokenKind::Open(_), _) => {
-                    let past = self.pairs.closing(self.at).map(|closing| closing.at + usize::from(closing.present));
-                    self.at = past.unwrap_or(self.at + 1).min(end);
-                }
-                _ => self.at += 1,
-            }
+            elements.push(self.ended(value, Place::List, end));
         }
     }
 
@@ -404,18 +323,6 @@ impl Parser<'_> {
 
 /// Why expressions are refused.
 const LITERALS_ONLY: &str = "values are literal: Terraform evaluates neither variables nor functions in a tfvars file";
-
-const fn begins_value(kind: TokenKind) -> bool {
-    matches!(
-        kind,
-        TokenKind::Identifier
-            | TokenKind::String
-            | TokenKind::Heredoc
-            | TokenKind::Number
-            | TokenKind::Minus
-            | TokenKind::Open(Bracket::Brace | Bracket::Square)
-    )
-}
 
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,11 @@ impl Checker<'_> {
         Spanned { value: datum, span: value.span }
     }
 
+    /// The name that was probably meant; not looked for once nobody would read it.
+    pub(super) fn nearest<'n>(&self, name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+        if self.sink.is_full() { None } else { suggest::nearest(name, known) }
+    }
+
     fn wrong(&mut self, finding: Diagnostic) -> Datum {
         self.sink.push(finding);
         Datum::Wrong
@@ -64,9 +69,8 @@ impl Checker<'_> {
         if (rule.fits)(text) {
             return Datum::Text(text.to_owned());
         }
-        self.wrong(
-            Diagnostic::error(span, format!("{} is not a valid {}", quote(text), rule.what)).with_help(rule.rule),
-        )
+        let shown = if text.is_empty() { "the empty string".to_owned() } else { quote(text) };
+        self.wrong(Diagnostic::error(span, format!("{shown} is not a valid {}", rule.what)).with_help(rule.rule))
     }
 
     fn choice(&mut self, name: &str, span: Span, text: &str, choices: &[&'static str]) -> Datum {
@@ -74,7 +78,7 @@ impl Checker<'_> {
             return Datum::Text(text.to_owned());
         }
         let same_but_for_case = choices.iter().copied().find(|choice| choice.eq_ignore_ascii_case(text));
-        let nearest = same_but_for_case.or_else(|| suggest::nearest(text, choices.iter().copied()));
+        let nearest = same_but_for_case.or_else(|| self.nearest(text, choices.iter().copied()));
         let all = choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ");
         let help = match nearest {
             Some(nearest) => format!("did you mean `{nearest}`? It is one of {all}"),
@@ -118,17 +122,22 @@ impl Checker<'_> {
         attributes: &'static [Attribute],
     ) -> Fields {
         let entries = self.without_repetitions(entries);
+        let find = |attribute: &Attribute, suffix| {
+            let name = attribute.name_in(suffix);
+            entries.iter().find(|entry| entry.key.name == name).copied()
+        };
+        let unknown =
+            entries.iter().filter(|entry| attributes.iter().all(|known| known.name_in(self.suffix) != entry.key.name));
+        let unknown: Vec<&Entry> = unknown.copied().collect();
+        let meant: Vec<_> = unknown.iter().filter_map(|entry| self.unknown_key(name, &entry.key, attributes)).collect();
         let mut fields = Fields::default();
         for attribute in attributes {
-            let full_name = attribute.name_in(self.suffix);
-            let entry = entries.iter().find(|entry| entry.key.name == full_name);
-            let field = self.attribute(name, anchor, &full_name, attribute, entry.copied());
+            let field = match find(attribute, self.suffix) {
+                // What was only misspelt is not missing as well.
+                None if meant.contains(&attribute.name) => Spanned { value: Datum::Wrong, span: anchor },
+                entry => self.attribute(name, anchor, attribute, entry),
+            };
             fields.0.insert(attribute.name, field);
-        }
-        for entry in entries {
-            if !attributes.iter().any(|attribute| attribute.name_in(self.suffix) == entry.key.name) {
-                self.unknown_key(name, &entry.key, attributes);
-            }
         }
         fields
     }
@@ -137,17 +146,17 @@ impl Checker<'_> {
         &mut self,
         object: &str,
         anchor: Span,
-        full_name: &str,
         attribute: &Attribute,
         entry: Option<&Entry>,
     ) -> Spanned<Datum> {
+        let full_name = attribute.name_in(self.suffix);
         let given = entry.filter(|entry| entry.value.kind != ValueKind::Null);
         if let Some(entry) = given {
-            return self.value(full_name, &entry.value, &attribute.holds);
+            return self.value(&full_name, &entry.value, &attribute.holds);
         }
         let place = entry.map_or(anchor, |entry| entry.value.span);
         let value = match attribute.presence {
-            Presence::Optional(fallback) => self.fallback(full_name, place, &attribute.holds, fallback),
+            Presence::Optional(fallback) => self.fallback(&full_name, place, &attribute.holds, fallback),
             Presence::Required if self.lossy => Datum::Wrong,
             Presence::Required => {
                 let object = quote(object);
@@ -179,31 +188,30 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown_key(&mut self, object: &str, key: &Key, attributes: &[Attribute]) {
-        let names: Vec<String> = attributes.iter().map(|attribute| attribute.name_in(self.suffix)).collect();
-        let (shown, object) = (quote(&key.name), quote(object));
-        let finding = Diagnostic::error(key.span, format!("{object} has no attribute {shown}"));
+    /// Reports a key that `attributes` do not have, and returns the name of the one that was probably meant.
+    fn unknown_key(&mut self, object: &str, key: &Key, attributes: &'static [Attribute]) -> Option<&'static str> {
+        let names: Vec<(String, &'static str)> =
+            attributes.iter().map(|attribute| (attribute.name_in(self.suffix), attribute.name)).collect();
+        let finding = Diagnostic::error(key.span, format!("{} has no attribute {}", quote(object), quote(&key.name)));
         // The right name with the suffix of another region, or without one: the commonest slip in a copied block.
-        let other_suffix = attributes.iter().find(|attribute| {
-            RegionSuffix::ALL.iter().any(|suffix| format!("{}{}", attribute.name, suffix.as_str()) == key.name)
+        let other_suffix = names.iter().find(|(_, base)| {
+            RegionSuffix::ALL.iter().any(|suffix| key.name.strip_suffix(suffix.as_str()) == Some(base))
         });
-        let finding = match other_suffix {
-            Some(attribute) => {
-                let right = attribute.name_in(self.suffix);
-                let finding = finding.with_help(format!("here it is called `{right}`"));
-                if self.suffix == RegionSuffix::First {
-                    finding
-                } else {
-                    finding
-                        .with_source("inside the maps of a region, keys that refer to its other maps carry its suffix")
-                }
-            }
-            None => match suggest::nearest(&key.name, names.iter().map(String::as_str)) {
-                Some(nearest) => finding.with_help(format!("did you mean `{nearest}`?")),
-                None => finding.with_help(format!("its attributes are {}", list(&names))),
-            },
+        if let Some((right, base)) = other_suffix {
+            let finding = finding.with_help(format!("here it is called `{right}`"));
+            let reason = "inside the maps of a region, keys that refer to its other maps carry its suffix";
+            let is_suffixed = self.suffix != RegionSuffix::First && right != base;
+            self.sink.push(if is_suffixed { finding.with_source(reason) } else { finding });
+            return Some(base);
+        }
+        let nearest = self.nearest(&key.name, names.iter().map(|(name, _)| name.as_str()));
+        let meant = names.iter().find(|(name, _)| Some(name.as_str()) == nearest);
+        let help = match meant {
+            Some((name, _)) => format!("did you mean `{name}`?"),
+            None => format!("its attributes are {}", list(&names)),
         };
-        self.sink.push(finding);
+        self.sink.push(finding.with_help(help));
+        meant.map(|(_, base)| *base)
     }
 
     /// The entries with the first of every name; the others are reported. Terraform would silently keep the last.
@@ -229,8 +237,8 @@ impl Checker<'_> {
     }
 }
 
-fn list(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+fn list(names: &[(String, &str)]) -> String {
+    names.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// A type in words, with its article.
@@ -260,7 +268,8 @@ fn help_for_type(holds: &Type, found: &ValueKind) -> Option<String> {
         (Type::Text(_) | Type::Choice(_) | Type::Reference(_), ValueKind::Number(_) | ValueKind::Bool(_)) => {
             "put it in double quotes"
         }
-        (Type::Bool | Type::Integer { .. }, ValueKind::String { .. }) => "write it without quotes",
+        (Type::Bool, ValueKind::String { .. }) => "write `true` or `false`, without quotes",
+        (Type::Integer { .. }, ValueKind::String { .. }) => "write it without quotes",
         (Type::List(_), ValueKind::String { .. }) => "put it in square brackets: `[\"…\"]`",
         (_, ValueKind::Null) => "give it a value, or remove it",
         _ => return Some(format!("write it as {}", placeholder(holds))),

@@ -42,10 +42,10 @@ fn what_terraform_accepts_is_read() {
 
 #[test]
 fn what_must_be_evaluated_is_refused_and_reading_goes_on() {
-    check("a = var.x\nb = 1", "a=? b=1", &["`var` is a name, where a value is needed"]);
+    check("a = var.x\nb = 1", "a=? b=1", &["`var` cannot be referred to in a tfvars file"]);
     check("a = file(\"x\")\nb = 1", "a=? b=1", &["the function `file` cannot be called in a tfvars file"]);
     check("a = \"${b}\"\nb = 1", "a=? b=1", &["`${` cannot be used in a tfvars file"]);
-    check("a = 1 + 2\nb = 1", "a=1 b=1", &["expected the end of the value, found `+`"]);
+    check("a = 1 + 2\nb = 1", "a=? b=1", &["expected the end of the value, found `+`"]);
     check("a = (1)\nb = 1", "a=? b=1", &["expected the value of `a`, found `(`"]);
     check("a = [for x in [1] : x]\nb = 1", "a=[?] b=1", &["`for` is a name, where a value is needed"]);
     check(
@@ -60,7 +60,7 @@ fn missing_separators_cost_nothing_else() {
     check("a = 1 b = 2", "a=1 b=2", &["expected a new line between the variables"]);
     check("a = { b = 1 c = 2 }", "a={b=1,c=2}", &["expected a new line or `,` between the items"]);
     check("a = [1 \"b\" [2]]", r#"a=[1,"b",[2]]"#, &["expected `,` between the elements"; 2]);
-    check("a = 1,\nb = 2", "a=1 b=2", &["expected the end of the value, found `,`"]);
+    check("a = 1,\nb = 2", "a=? b=2", &["expected the end of the value, found `,`"]);
     check("a = { , b = 1 }", "a={b=1}", &["expected a key, found `,`"]);
     check("a = [,1]", "a=[?,1]", &["an element is missing"]);
     check("a = [b = 1]\nc = 1", "a=[?] c=1", &["`b` is a name, where a value is needed"]);
