@@ -102,8 +102,7 @@ impl SocketClient {
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Vec<u8>) -> Result<(StatusCode, Vec<u8>), CallError> {
-        let unreachable =
-            |reason: String| CallError::Unreachable { endpoint: self.path.display().to_string(), reason };
+        let unreachable = |reason: String| CallError::Unreachable { endpoint: self.path.display().to_string(), reason };
         let stream = UnixStream::connect(&self.path).await.map_err(|err| unreachable(err.to_string()))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake::<_, Body>(TokioIo::new(stream))
             .await

@@ -1,0 +1,106 @@
+//! What a database's body must look like.
+
+use serde_json::{Map, Value, json};
+
+use super::error::ArmError;
+use super::resource::{Resource, choice};
+use crate::addresses::ENDPOINT_PORT;
+
+const EVICTION: [&str; 8] = [
+    "VolatileLRU",
+    "AllKeysLFU",
+    "AllKeysLRU",
+    "AllKeysRandom",
+    "VolatileLFU",
+    "VolatileTTL",
+    "VolatileRandom",
+    "NoEviction",
+];
+const CLUSTERING: [&str; 3] = ["OSSCluster", "EnterpriseCluster", "NoCluster"];
+
+/// The settings in a body, with Azure's defaults. Geo-replication is not among them: it belongs to the group.
+pub(super) fn settings(given: &Map<String, Value>) -> Result<Map<String, Value>, ArmError> {
+    if choice(given, "clientProtocol", &["Encrypted", "Plaintext"])? == "Plaintext" {
+        return Err(ArmError::not_here("clientProtocol Plaintext: private endpoints speak TLS"));
+    }
+    match given.get("port") {
+        None | Some(Value::Null) => {}
+        Some(port) if port == &json!(ENDPOINT_PORT) => {}
+        Some(port) => return Err(ArmError::bad_request(format!("port is {port} and can only be {ENDPOINT_PORT}"))),
+    }
+    if given.get("modules").and_then(Value::as_array).is_some_and(|modules| !modules.is_empty()) {
+        return Err(ArmError::not_here("modules"));
+    }
+    let persistent =
+        |name: &str| given.get("persistence").and_then(|persistence| persistence.get(name)) == Some(&json!(true));
+    if persistent("aofEnabled") || persistent("rdbEnabled") {
+        return Err(ArmError::not_here("persistence"));
+    }
+    let mut settings = Map::new();
+    let mut set = |name: &str, value: Value| drop(settings.insert(name.to_owned(), value));
+    set("clientProtocol", json!("Encrypted"));
+    set("port", json!(ENDPOINT_PORT));
+    set("clusteringPolicy", json!(choice(given, "clusteringPolicy", &CLUSTERING)?));
+    set("evictionPolicy", json!(choice(given, "evictionPolicy", &EVICTION)?));
+    set("accessKeysAuthentication", json!(choice(given, "accessKeysAuthentication", &["Disabled", "Enabled"])?));
+    set("deferUpgrade", json!(choice(given, "deferUpgrade", &["NotDeferred", "Deferred"])?));
+    Ok(settings)
+}
+
+/// Whether an existing database may be changed so.
+pub(super) fn check_change(before: &Resource, wanted: &Resource, linked: bool) -> Result<(), ArmError> {
+    let (old, new) = (before.text("clusteringPolicy"), wanted.text("clusteringPolicy"));
+    if old != new && old != "NoCluster" {
+        return Err(ArmError::bad_request(format!("clusteringPolicy cannot be changed from {old} to {new}")));
+    }
+    if linked {
+        for name in ["clusteringPolicy", "evictionPolicy"] {
+            if before.text(name) != wanted.text(name) {
+                return Err(ArmError::bad_request(format!("{name} cannot be changed while the database is linked")));
+            }
+        }
+        if keys_enabled(before) && !keys_enabled(wanted) {
+            return Err(ArmError::bad_request(
+                "accessKeysAuthentication cannot be disabled while the database is linked: unlink it first",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether keys may be used and asked for.
+pub(super) fn keys_enabled(database: &Resource) -> bool {
+    database.text("accessKeysAuthentication") == "Enabled"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(body: &Value) -> Result<Map<String, Value>, ArmError> {
+        settings(body.as_object().unwrap())
+    }
+
+    #[test]
+    fn defaults_are_azures() {
+        let settings = parsed(&json!({})).unwrap();
+        assert_eq!(settings["clusteringPolicy"], "OSSCluster");
+        assert_eq!(settings["evictionPolicy"], "VolatileLRU");
+        assert_eq!(settings["accessKeysAuthentication"], "Disabled");
+        assert_eq!(settings["port"], 10_000);
+    }
+
+    #[test]
+    fn what_the_local_cloud_cannot_do_is_refused_not_ignored() {
+        for body in [
+            json!({"clientProtocol": "Plaintext"}),
+            json!({"modules": [{"name": "RediSearch"}]}),
+            json!({"persistence": {"aofEnabled": true}}),
+            json!({"evictionPolicy": "Sometimes"}),
+            json!({"port": 6379}),
+        ] {
+            assert!(parsed(&body).is_err(), "{body}");
+        }
+        assert!(parsed(&json!({"modules": [], "persistence": {"aofEnabled": false}, "port": 10_000})).is_ok());
+    }
+}

@@ -1,0 +1,123 @@
+//! Who gets tokens.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tidelock_model::Location;
+
+use super::Cloud;
+use super::records::CredentialRecord;
+use crate::error::CloudError;
+use crate::files;
+use crate::layout::Layout;
+use crate::secrets::{StoredSecret, fingerprint};
+use crate::store::Kind;
+use crate::token::EVERYWHERE;
+use crate::token_api::KnownClient;
+
+/// Workloads with credentials, at most.
+const CREDENTIAL_LIMIT: usize = 1000;
+
+/// `operator.json`, without the secret: what the person at the command line needs to speak to the management endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorFile {
+    /// The tenant to ask for tokens.
+    pub tenant: String,
+    /// Who asks.
+    pub client_id: String,
+    /// The one subscription.
+    pub subscription_id: String,
+}
+
+#[derive(Serialize)]
+struct WithSecret<'a> {
+    tenant: &'a str,
+    client_id: &'a str,
+    client_secret: &'a StoredSecret,
+    subscription_id: &'a str,
+    arm_endpoint: String,
+}
+
+impl OperatorFile {
+    pub(super) fn generate() -> Self {
+        let id = || uuid::Uuid::new_v4().to_string();
+        Self { tenant: id(), client_id: id(), subscription_id: id() }
+    }
+
+    pub(super) fn write(
+        &self,
+        layout: &Layout,
+        secret: &StoredSecret,
+        arm_endpoint: String,
+    ) -> Result<(), files::FileError> {
+        let file = WithSecret {
+            tenant: &self.tenant,
+            client_id: &self.client_id,
+            client_secret: secret,
+            subscription_id: &self.subscription_id,
+            arm_endpoint,
+        };
+        files::write_json(&layout.operator(), &file)
+    }
+}
+
+impl Cloud {
+    /// A workload's credential, good in its region only. Asked again, the same one.
+    pub(crate) async fn credential(&self, name: &str, location: &Location) -> Result<CredentialRecord, CloudError> {
+        super::workloads::check_name(name)?;
+        self.ensure_region(location).await?;
+        let record = {
+            let _alone = self.topology.lock().await;
+            match self.store.get::<CredentialRecord>(Kind::Credential, name)? {
+                Some(record) if &record.location == location => return Ok(record),
+                Some(record) => {
+                    return Err(CloudError::Refused(format!(
+                        "the credential {name} is one of {}: regions share none",
+                        record.location
+                    )));
+                }
+                None => {}
+            }
+            if self.store.list::<CredentialRecord>(Kind::Credential, "")?.len() >= CREDENTIAL_LIMIT {
+                return Err(CloudError::Exhausted {
+                    location: location.to_string(),
+                    what: "credentials",
+                    limit: CREDENTIAL_LIMIT,
+                });
+            }
+            let record = CredentialRecord {
+                client_id: uuid::Uuid::new_v4().to_string(),
+                client_secret: StoredSecret::generate()?,
+                location: location.clone(),
+            };
+            self.store.put(Kind::Credential, name, &record)?;
+            record
+        };
+        self.push_region(location).await?;
+        Ok(record)
+    }
+
+    /// Fingerprints of the secrets of a region's clients, for the region's own token endpoint.
+    pub(super) fn region_credentials(&self, location: &Location) -> Result<BTreeMap<String, String>, CloudError> {
+        let all = self.store.list::<CredentialRecord>(Kind::Credential, "")?;
+        Ok(all
+            .into_iter()
+            .filter(|(_, record)| &record.location == location)
+            .map(|(_, record)| (record.client_id, record.client_secret.fingerprint()))
+            .collect())
+    }
+
+    /// The client with this id, for the cloud's token endpoint.
+    pub(crate) fn known_client(&self, client_id: &str) -> Option<KnownClient> {
+        if client_id == self.operator.client_id {
+            let fingerprint = fingerprint(self.operator_secret.expose());
+            return Some(KnownClient { fingerprint, regions: vec![EVERYWHERE.to_owned()] });
+        }
+        let all = self.store.list::<CredentialRecord>(Kind::Credential, "").ok()?;
+        let (_, record) = all.into_iter().find(|(_, record)| record.client_id == client_id)?;
+        Some(KnownClient {
+            fingerprint: record.client_secret.fingerprint(),
+            regions: vec![record.location.to_string()],
+        })
+    }
+}

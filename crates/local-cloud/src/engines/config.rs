@@ -1,0 +1,144 @@
+//! An engine's configuration file.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tidelock_model::{ExposeSecret, Location, SecretString};
+use tidelock_redis_client::acl::{LINK_USER, config_file_users};
+
+use crate::files::{self, FileError};
+use crate::layout;
+use crate::secrets::{NoRandomness, StoredSecret};
+
+/// How much of its replication history a leader keeps, so that a replica that was away for a moment needs no full copy.
+const BACKLOG: &str = "16mb";
+
+/// What the cloud knows of one engine and nobody else does. Kept in the cloud's store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct EngineRecord {
+    /// The cluster's name in lower case: names the directory and the process.
+    pub(crate) cluster: String,
+    /// The database's ARM id, in its canonical spelling.
+    pub(crate) database_id: String,
+    pub(crate) location: Location,
+    pub(crate) max_memory: u64,
+    /// Redis's spelling.
+    pub(crate) eviction: String,
+    /// Which port of the region's link address leads here.
+    pub(crate) link_port: u16,
+    pub(crate) keys: AccessKeys,
+    pub(crate) keeper: StoredSecret,
+    pub(crate) cloud: StoredSecret,
+}
+
+/// A database's access keys.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AccessKeys {
+    pub(crate) primary: StoredSecret,
+    pub(crate) secondary: StoredSecret,
+}
+
+impl AccessKeys {
+    pub(crate) fn generate() -> Result<Self, NoRandomness> {
+        Ok(Self { primary: StoredSecret::generate()?, secondary: StoredSecret::generate()? })
+    }
+}
+
+impl EngineRecord {
+    /// The name of its process.
+    pub(crate) fn process(&self) -> String {
+        format!("engine-{}", self.cluster)
+    }
+}
+
+/// Azure's name of an eviction policy in Redis's spelling; none if it is not one.
+pub(crate) fn eviction_policy(azure: &str) -> Option<&'static str> {
+    Some(match azure {
+        "AllKeysLFU" => "allkeys-lfu",
+        "AllKeysLRU" => "allkeys-lru",
+        "AllKeysRandom" => "allkeys-random",
+        "VolatileLRU" => "volatile-lru",
+        "VolatileLFU" => "volatile-lfu",
+        "VolatileTTL" => "volatile-ttl",
+        "VolatileRandom" => "volatile-random",
+        "NoEviction" => "noeviction",
+        _ => return None,
+    })
+}
+
+/// Writes the engine's directory and configuration; returns the configuration's path.
+pub(crate) fn write_config(
+    dir: &Path,
+    record: &EngineRecord,
+    link_password: &SecretString,
+    source: Ipv4Addr,
+) -> Result<PathBuf, FileError> {
+    let socket = layout::engine_socket(dir)?;
+    let data = dir.join("data");
+    files::private_dir(&data)?;
+    let path = dir.join("redis.conf");
+    let text = render(record, link_password, source, &socket, &data);
+    files::write_private(&path, text.expose_secret().as_bytes())?;
+    Ok(path)
+}
+
+fn render(
+    record: &EngineRecord,
+    link_password: &SecretString,
+    source: Ipv4Addr,
+    socket: &Path,
+    data: &Path,
+) -> SecretString {
+    let users = config_file_users(
+        [record.keys.primary.secret(), record.keys.secondary.secret()],
+        link_password,
+        record.keeper.secret(),
+        record.cloud.secret(),
+    );
+    SecretString::from(format!(
+        r#"# Written by the local cloud; changes are lost.
+# No TCP listener: the region's process is the only way in.
+port 0
+unixsocket "{socket}"
+unixsocketperm 700
+protected-mode no
+# Outgoing, for replication: from the region's own address.
+bind-source-addr {source}
+dir "{data}"
+save ""
+appendonly no
+databases 1
+maxmemory {max_memory}
+maxmemory-policy {eviction}
+repl-backlog-size {BACKLOG}
+repl-backlog-ttl 0
+repl-diskless-sync yes
+repl-diskless-sync-delay 0
+repl-diskless-load disabled
+repl-ping-replica-period 10
+replica-read-only yes
+replica-serve-stale-data yes
+masteruser {LINK_USER}
+masterauth "{link_password}"
+shutdown-timeout 0
+enable-debug-command no
+# The command line and environment stay readable: that is how leftovers are found.
+set-proc-title no
+daemonize no
+supervised no
+logfile ""
+# Isolated: after any restart nobody gets in until the region's agent has asked the register.
+{users}"#,
+        socket = quoted(socket),
+        data = quoted(data),
+        max_memory = record.max_memory,
+        eviction = record.eviction,
+        link_password = link_password.expose_secret(),
+        users = users.expose_secret(),
+    ))
+}
+
+fn quoted(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"")
+}

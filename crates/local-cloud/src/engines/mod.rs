@@ -1,0 +1,10 @@
+//! The engines: which program, how it is configured, how the cloud speaks to it.
+
+mod admin;
+mod config;
+mod find;
+
+pub(crate) use admin::EngineAdmin;
+pub use admin::EngineCallError;
+pub(crate) use config::{AccessKeys, EngineRecord, eviction_policy, write_config};
+pub use find::{EngineBinary, EngineError, find_engine};

@@ -1,0 +1,75 @@
+//! How big Azure's sizes are here.
+
+/// Azure sells gigabytes; a laptop gives this many megabytes for each.
+const MEGABYTES_PER_AZURE_GIGABYTE: u64 = 32;
+
+const MEGABYTE: u64 = 1024 * 1024;
+
+/// A family of SKUs and the suffixes it is sold in.
+const FAMILIES: [(&str, &[u32]); 4] = [
+    ("Balanced_B", &[0, 1, 3, 5, 10, 20, 50, 100, 150, 250, 350, 500, 700, 1000]),
+    ("MemoryOptimized_M", &[10, 20, 50, 100, 150, 250, 350, 500, 700, 1000, 1500, 2000]),
+    ("ComputeOptimized_X", &[3, 5, 10, 20, 50, 100, 150, 250, 350, 500, 700]),
+    ("FlashOptimized_A", &[250, 500, 700, 1000, 1500, 2000, 4500]),
+];
+
+/// The number in the name is not the size: suffix and half gigabytes.
+const HALF_GIGABYTES: [(u32, u64); 17] = [
+    (0, 1),
+    (1, 2),
+    (3, 6),
+    (5, 12),
+    (10, 24),
+    (20, 48),
+    (50, 120),
+    (100, 240),
+    (150, 360),
+    (250, 480),
+    (350, 720),
+    (500, 960),
+    (700, 1440),
+    (1000, 1920),
+    (1500, 2880),
+    (2000, 3840),
+    (4500, 9000),
+];
+
+/// `maxmemory` in bytes for a SKU of Azure Managed Redis; none if there is no such SKU.
+pub(crate) fn max_memory(sku: &str) -> Option<u64> {
+    let (suffixes, number) = FAMILIES
+        .iter()
+        .find_map(|(family, suffixes)| Some((suffixes, sku.strip_prefix(family)?.parse::<u32>().ok()?)))?;
+    if !suffixes.contains(&number) {
+        return None;
+    }
+    let (_, half_gigabytes) = HALF_GIGABYTES.iter().find(|(suffix, _)| *suffix == number)?;
+    Some(half_gigabytes * MEGABYTES_PER_AZURE_GIGABYTE * MEGABYTE / 2)
+}
+
+/// Whether the SKU may be in a geo-replication group.
+pub(crate) fn may_replicate(sku: &str) -> bool {
+    !matches!(sku, "Balanced_B0" | "Balanced_B1") && !sku.starts_with("FlashOptimized_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_follow_the_table_and_are_scaled_down() {
+        assert_eq!(max_memory("Balanced_B0"), Some(16 * MEGABYTE));
+        assert_eq!(max_memory("Balanced_B3"), Some(96 * MEGABYTE));
+        assert_eq!(max_memory("MemoryOptimized_M10"), Some(12 * 32 * MEGABYTE));
+        assert_eq!(max_memory("MemoryOptimized_M3"), None);
+        assert_eq!(max_memory("Premium_P1"), None);
+    }
+
+    #[test]
+    fn every_suffix_of_every_family_has_a_size() {
+        for (family, suffixes) in FAMILIES {
+            for suffix in suffixes {
+                assert!(max_memory(&format!("{family}{suffix}")).is_some(), "{family}{suffix}");
+            }
+        }
+    }
+}
