@@ -172,3 +172,23 @@ pub enum ArmError {
         limit: usize,
     },
 }
+
+impl ArmError {
+    /// The error without what was being done to what, for places that say so already.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        let text = self.to_string();
+        let doing = match self {
+            Self::BadEndpoint { .. } | Self::LinkFailed { .. } => return text,
+            Self::Authorize { doing, .. }
+            | Self::Refused { doing, .. }
+            | Self::OperationFailed { doing, .. }
+            | Self::Busy { doing, .. }
+            | Self::Unreachable { doing, .. }
+            | Self::Deadline { doing, .. }
+            | Self::Malformed { doing, .. }
+            | Self::TooManyPages { doing, .. } => doing,
+        };
+        text.strip_prefix(&format!("cannot {doing}: ")).map_or(text.clone(), str::to_owned)
+    }
+}

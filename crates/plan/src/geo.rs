@@ -64,7 +64,7 @@ pub(crate) struct Membership {
 pub(crate) fn membership(group: &GeoGroup, ids: &[ResourceId], snapshot: &Snapshot) -> Membership {
     let standing = established(&group.nickname, ids, snapshot);
     let strangers: Vec<ResourceId> = standing.iter().filter(|id| !ids.contains(id)).cloned().collect();
-    let unread = ids.iter().find(|id| snapshot.unreadable.contains_key(*id));
+    let unread = ids.iter().position(|id| snapshot.unreadable.contains_key(id));
     let founder_possible = ids.iter().any(|id| !snapshot.databases.contains_key(id));
 
     let mut now = standing.clone();
@@ -82,8 +82,11 @@ pub(crate) fn membership(group: &GeoGroup, ids: &[ResourceId], snapshot: &Snapsh
             return MemberPlan::OtherGroup { nickname: nickname.to_owned() };
         }
         if standing.is_empty() {
-            if let Some(unread) = unread {
-                let reason = format!("the group's members are not known: {unread} could not be read");
+            if let Some(unread) = unread.and_then(|at| group.members.get(at)) {
+                let reason = format!(
+                    "whether the group exists is not known: the database in {} is not readable",
+                    unread.location
+                );
                 return MemberPlan::Unknown { reason };
             }
             if !founder_possible {

@@ -126,7 +126,7 @@ fn decide_one(
 ) -> Result<Decision, PlanError> {
     let target = scene.target;
     if let Some(why) = scene.snapshot.unreadable.get(&target.id) {
-        return Ok(Decision::refuse(Refusal::Unreadable, format!("it could not be read: {why}")));
+        return Ok(Decision::refuse(Refusal::Unreadable, format!("not readable: {why}")));
     }
     match &target.spec {
         Spec::ResourceGroup => decide::resource_group(scene),
