@@ -1,0 +1,14 @@
+//! One file a verb.
+
+pub(crate) mod apply;
+pub(crate) mod connect;
+pub(crate) mod daemons;
+pub(crate) mod demo;
+pub(crate) mod down;
+pub(crate) mod failback;
+pub(crate) mod failover;
+pub(crate) mod plan;
+pub(crate) mod role_change;
+pub(crate) mod status;
+pub(crate) mod switchover;
+pub(crate) mod up;

@@ -1,0 +1,136 @@
+//! `tidelock up`: local cloud, resources, agents, gateways; ready to use when it returns.
+
+use tidelock_control::cloud_client::CloudControl;
+use tidelock_control::{CertificateAuthority, Identity};
+
+use crate::args::{EnvironmentFile, LocalSettings, UpArgs};
+use crate::environment::Opened;
+use crate::exit::{Context, Exit, Failure, Outcome};
+use crate::local::resources::{self, Applied};
+use crate::local::vault::OperatorAccount;
+use crate::local::workloads::Arrangement;
+use crate::local::{cloud, teardown};
+use crate::operator::Operator;
+use crate::printer;
+use crate::settings::Settings;
+use crate::state::{Lock, Note, to_json, write_private, write_secret};
+use crate::topology::Topology;
+use crate::views;
+use crate::wait;
+
+pub(crate) async fn run(settings: &Settings, args: &UpArgs) -> Outcome {
+    let opened = Opened::load(settings, &args.environment.file)?;
+    let lock = prepare(&opened, "up").await?;
+    let topology = tokio::select! {
+        brought = bring_up(&opened, &args.local, &lock) => brought?,
+        _ = tokio::signal::ctrl_c() => return Err(interrupted(&args.environment)),
+    };
+    let operator = Operator::new(&opened.state, &topology)?;
+    let sites = operator.ask_all(&topology).await;
+    printer::data(&views::status::human(&topology, &sites));
+    printer::say(&next_steps(&topology, args));
+    Ok(Exit::Done)
+}
+
+fn interrupted(args: &EnvironmentFile) -> Failure {
+    let file = args.file.display();
+    Failure::interrupted("interrupted; what is there stays and serves as it is")
+        .hint(format!("`tidelock up {file}` goes on where this stopped, `tidelock down {file}` removes everything"))
+}
+
+fn next_steps(topology: &Topology, args: &UpArgs) -> String {
+    let file = args.environment.file.display();
+    let regions: Vec<_> = topology.regions().map(|(site, _)| site.location.as_str()).collect();
+    let (first, last) = (regions.first().copied().unwrap_or_default(), regions.last().copied().unwrap_or_default());
+    format!(
+        "\nnext: tidelock connect {first}   tidelock switchover {file} --to {last}   tidelock down {file}"
+    )
+}
+
+/// Checks what can be checked before anything is touched, and takes the right to work on the environment.
+pub(crate) async fn prepare(opened: &Opened, doing: &str) -> Outcome<Lock> {
+    opened.group()?;
+    tidelock_local_cloud::find_engine().await.context("an engine is needed")?;
+    let note = Note { file: opened.file.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    opened.state.create(&note)?;
+    let lock = opened.state.lock(doing)?;
+    let noted = opened.state.note()?;
+    if noted.file != opened.file {
+        return Err(Failure::refused(format!(
+            "{} is up already, from another file: {}",
+            opened.state.id(),
+            noted.file.display()
+        ))
+        .hint("take that one down first, or give this file another context_prefix or environment"));
+    }
+    Ok(lock)
+}
+
+/// The local cloud with the environment's resources on it.
+pub(crate) struct Resources {
+    cloud: CloudControl,
+    account: OperatorAccount,
+    pub(crate) applied: Applied,
+}
+
+/// Starts the local cloud and applies the file. Repeating it changes only what is not as it should be.
+pub(crate) async fn apply_resources(opened: &Opened, local: &LocalSettings, _lock: &Lock) -> Outcome<Resources> {
+    let group = opened.group()?;
+    make_authority(opened)?;
+    let cloud = cloud::ensure(&opened.state, local.wan_round_trip).await?;
+    for region in &opened.environment.regions {
+        cloud.put_region(&region.location).await?;
+    }
+    for region in cloud.status().await?.regions.iter().filter(|region| !region.running) {
+        printer::say(&format!("{} was down; starting it", region.network.location));
+        cloud.start_region(&region.network.location).await?;
+    }
+    let account = OperatorAccount::load(&opened.state).await?;
+    let applied = resources::apply(&opened.environment, group, &account).await?;
+    Ok(Resources { cloud, account, applied })
+}
+
+/// Everything `up` does, under the lock. Repeating it changes only what is not as it should be.
+pub(crate) async fn bring_up(opened: &Opened, local: &LocalSettings, lock: &Lock) -> Outcome<Topology> {
+    let Resources { cloud, account, applied } = apply_resources(opened, local, lock).await?;
+    let Applied { changed, caches } = applied;
+    let group = opened.group()?;
+    let state = &opened.state;
+    let arrangement = Arrangement { opened, group, cloud: &cloud, account: &account, caches };
+    let topology = arrangement.carry_out().await?;
+    write_private(&state.topology_file(), &to_json(&topology)?)?;
+    let operator = Operator::new(state, &topology)?;
+    wait_until_ready(&operator, &topology).await?;
+    let left = resources::plan(&opened.environment, &account).await?;
+    if !left.is_empty() {
+        return Err(Failure::error(format!("after `apply` there is still something to change:\n{}", left.render()))
+            .hint("this is a fault in Tidelock; please report it with this output"));
+    }
+    if changed == 0 {
+        printer::say("No changes. The environment is as the file says.");
+    }
+    Ok(topology)
+}
+
+/// An old writer that holds what nobody else has is kept aside on purpose: that is for `failback`, not an error of `up`.
+async fn wait_until_ready(operator: &Operator, topology: &Topology) -> Outcome<()> {
+    wait::until_ready(operator, topology).await.map(drop).map_err(|failure| {
+        failure.hint("`tidelock status FILE` shows each region; the processes' logs are in the state directory")
+    })
+}
+
+fn make_authority(opened: &Opened) -> Outcome<()> {
+    let state = &opened.state;
+    let id = opened.environment.id();
+    let authority = CertificateAuthority::load_or_create(&state.ca_dir(), &id).context("the environment's authority")?;
+    if !state.operator_file().exists() {
+        let issued = authority.issue(&Identity::operator(id)).context("the operator's certificate")?;
+        write_secret(&state.operator_file(), &issued.to_bundle())?;
+    }
+    Ok(())
+}
+
+/// What `demo` does at its end, whatever happened before.
+pub(crate) async fn take_down(opened: &Opened) -> Outcome<usize> {
+    teardown::take_down(&opened.state).await
+}

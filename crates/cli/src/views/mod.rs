@@ -1,0 +1,5 @@
+//! What people and scripts see.
+
+pub(crate) mod saga;
+pub(crate) mod status;
+pub(crate) mod table;

@@ -1,0 +1,290 @@
+//! An environment for one test.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tidelock_control::cloud_client::CloudControl;
+use tidelock_drill::{GatewayTarget, Load, LoadSettings, RunningLoad};
+use tidelock_model::{BootClock, Location, SecretString};
+use tidelock_redis_client::{Client, ConnectOptions, Endpoint};
+
+/// Nothing here takes longer on two busy cores, unless it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub const EAST: &str = "eastus2";
+pub const UK: &str = "uksouth";
+
+pub fn place(name: &str) -> Location {
+    Location::new(name).unwrap()
+}
+
+/// An environment's directory, its file and the program. Dropping it takes everything down.
+pub struct Env {
+    root: tempfile::TempDir,
+    pub file: PathBuf,
+}
+
+impl Env {
+    /// Nothing is up yet. Sockets' paths are short, so the directory is one of /tmp.
+    pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("tl").tempdir_in("/tmp").unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../envs/dev.tfvars");
+        let file = root.path().join("dev.tfvars");
+        fs::copy(source, &file).unwrap();
+        Self { root, file }
+    }
+
+    /// Up and ready.
+    pub fn up() -> Self {
+        let env = Self::new();
+        env.run(&["up"]).success();
+        env
+    }
+
+    pub fn state_dir(&self) -> PathBuf {
+        self.root.path().join("state")
+    }
+
+    pub fn environment_dir(&self) -> PathBuf {
+        self.state_dir().join("app-dev")
+    }
+
+    /// `tidelock VERB FILE ARGUMENTS...`
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        #[allow(clippy::disallowed_methods)] // the program under test is run as a person runs it
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidelock"));
+        command.env("TIDELOCK_STATE_DIR", self.state_dir()).env_remove("RUST_LOG").stdin(Stdio::null());
+        let (verb, rest) = arguments.split_first().unwrap();
+        command.arg(verb).arg(&self.file).args(rest);
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran { what: arguments.join(" "), output: self.command(arguments).output().unwrap() }
+    }
+
+    /// Starts a command and lets it run.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    pub fn status(&self) -> Json {
+        let ran = self.run(&["status", "-o", "json"]).success();
+        serde_json::from_slice(&ran.output.stdout).unwrap()
+    }
+
+    pub fn cloud(&self) -> CloudControl {
+        CloudControl::new(&self.environment_dir().join("cloud/control.sock"))
+    }
+
+    pub fn topology(&self) -> Json {
+        serde_json::from_slice(&fs::read(self.environment_dir().join("topology.json")).unwrap()).unwrap()
+    }
+
+    fn site(&self, region: &str) -> Json {
+        let topology = self.topology();
+        let sites = topology["sites"].as_array().unwrap();
+        sites.iter().find(|site| site["location"] == region).unwrap().clone()
+    }
+
+    pub fn gateway(&self, region: &str) -> SocketAddr {
+        self.site(region)["cache"]["gateways"][0].as_str().unwrap().parse().unwrap()
+    }
+
+    pub fn private_endpoint(&self, region: &str) -> SocketAddr {
+        self.site(region)["cache"]["private_endpoint"].as_str().unwrap().parse().unwrap()
+    }
+
+    pub fn server_name(&self, region: &str) -> String {
+        self.site(region)["cache"]["server_name"].as_str().unwrap().to_owned()
+    }
+
+    /// The region's access key, from its own vault's answer to a gateway's credential.
+    pub async fn access_key(&self, region: &str) -> SecretString {
+        let name = format!("gateway-{region}-1");
+        let dir = self.environment_dir().join("workloads").join(&name);
+        let credential = fs::read(dir.join("credential.json")).unwrap();
+        let credential = tidelock_secrets::ClientCredential::from_json(&credential).unwrap();
+        let http = tidelock_secrets::http_client(&self.ca()).unwrap();
+        let tokens =
+            tidelock_secrets::TokenSource::new(http.clone(), credential, tidelock_secrets::VAULT_SCOPE);
+        let cache = &self.site(region)["cache"];
+        let vault =
+            tidelock_secrets::VaultClient::new(http, cache["vault_url"].as_str().unwrap(), tokens).unwrap();
+        vault.get_secret(cache["access_key_secret"].as_str().unwrap()).await.unwrap().expect("the access key")
+    }
+
+    pub fn ca(&self) -> Vec<u8> {
+        fs::read(self.environment_dir().join("ca/ca.pem")).unwrap()
+    }
+
+    pub async fn client(&self, region: &str) -> Client {
+        Client::connect(&self.options(region).await).await.unwrap()
+    }
+
+    pub async fn options(&self, region: &str) -> ConnectOptions {
+        ConnectOptions {
+            endpoint: Endpoint::Tcp(self.gateway(region)),
+            username: None,
+            password: Some(self.access_key(region).await),
+            connect_timeout: Duration::from_secs(5),
+            command_timeout: Duration::from_secs(5),
+        }
+    }
+
+    pub async fn targets(&self) -> Vec<GatewayTarget> {
+        let mut targets = Vec::new();
+        for region in [EAST, UK] {
+            targets.push(GatewayTarget {
+                location: place(region),
+                addresses: vec![self.gateway(region)],
+                password: self.access_key(region).await,
+            });
+        }
+        targets
+    }
+
+    pub async fn load(&self) -> RunningLoad {
+        let settings = LoadSettings { writers_per_region: 2, readers_per_region: 1, rate: 100, ..LoadSettings::default() };
+        Load::start(self.targets().await, settings, Arc::new(BootClock)).await.unwrap()
+    }
+
+    /// Processes of this environment that run now: name and id.
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let left = tidelock_local_cloud::leftovers(&self.environment_dir().join("cloud")).unwrap();
+        left.into_iter().map(|left| (left.name, left.pid)).collect()
+    }
+
+    pub fn pid(&self, name: &str) -> u32 {
+        let all = self.processes();
+        let found = all.iter().find(|(known, _)| known.starts_with(name));
+        found.unwrap_or_else(|| panic!("no process {name} among {all:?}")).1
+    }
+
+    /// Nothing of this environment runs or lies about.
+    pub fn assert_clean(&self) {
+        let marker = self.environment_dir();
+        let running = processes_mentioning(&marker);
+        assert!(running.is_empty(), "left running: {running:?}");
+        assert!(!self.state_dir().exists(), "left behind: {:?}", list(&self.state_dir()));
+    }
+}
+
+impl Drop for Env {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            print_logs(&self.environment_dir());
+        }
+        let ran = self.run(&["down"]);
+        if !ran.output.status.success() && !std::thread::panicking() {
+            panic!("{ran:?}");
+        }
+    }
+}
+
+fn print_logs(dir: &Path) {
+    let logs = dir.join("cloud/logs");
+    let files = fs::read_dir(logs).into_iter().flatten().flatten().map(|entry| entry.path());
+    for file in files.chain([dir.join("cloud.log")]) {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(25)..];
+        eprintln!("--- {}\n{}", file.file_name().unwrap().to_string_lossy(), tail.join("\n"));
+    }
+}
+
+fn list(dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// Every process whose command line or environment names `dir`.
+pub fn processes_mentioning(dir: &Path) -> Vec<String> {
+    let needle = dir.to_string_lossy().into_owned();
+    let own = std::process::id().to_string();
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut found = Vec::new();
+    for pid in pids.filter(|pid| pid.bytes().all(|b| b.is_ascii_digit()) && *pid != own) {
+        let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&[read("cmdline"), read("environ")].concat()).replace('\0', " ");
+        if text.contains(&needle) {
+            found.push(format!("{pid}: {text}"));
+        }
+    }
+    found
+}
+
+/// A command that has ended.
+pub struct Ran {
+    pub what: String,
+    pub output: Output,
+}
+
+impl std::fmt::Debug for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Output { status, stdout, stderr } = &self.output;
+        let (stdout, stderr) = (String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr));
+        write!(f, "`tidelock {}` ended with {status}\n{stdout}\n{stderr}", self.what)
+    }
+}
+
+impl Ran {
+    pub fn success(self) -> Self {
+        self.code(0)
+    }
+
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.output.status.code(), Some(code), "{self:?}");
+        self
+    }
+
+    pub fn text(&self) -> String {
+        let all = [self.output.stdout.as_slice(), self.output.stderr.as_slice()].concat();
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
+    /// stdout and stderr together hold all of `words`.
+    pub fn says(self, words: &[&str]) -> Self {
+        let text = self.text();
+        for word in words {
+            assert!(text.contains(word), "{word:?} is missing: {self:?}");
+        }
+        self
+    }
+}
+
+/// Looks until `look` is content; the last word is in the panic.
+pub async fn eventually<T, F: Future<Output = Result<T, String>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let mut last = String::new();
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match look().await {
+                Ok(value) => return value,
+                Err(why) => last = why,
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    waited.unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}: {last}"))
+}
+
+/// The value of `key` in a region, as soon as it is `wanted`.
+pub async fn until_reads(client: &mut Client, key: &str, wanted: &str) {
+    let client = tokio::sync::Mutex::new(client);
+    eventually(&format!("that {key} is {wanted:?}"), || async {
+        let value = client.lock().await.command(&["GET", key]).await.map_err(|err| err.to_string())?;
+        if value.as_str() == Some(wanted) { Ok(()) } else { Err(format!("{value:?}")) }
+    })
+    .await;
+}
+
+pub fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}

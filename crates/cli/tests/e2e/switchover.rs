@@ -1,0 +1,64 @@
+//! A planned switchover under load loses nothing, and is refused when it cannot be safe.
+
+use std::time::Duration;
+
+use tidelock_drill::{AuditTarget, Window, audit, longest_write_gap, loss, reads};
+use tidelock_model::BootClock;
+
+use crate::harness::{EAST, Env, PATIENCE, UK, eventually, place};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switchover_under_load_loses_nothing_and_clients_stay_connected() {
+    let env = Env::up();
+    let mut uk = env.client(UK).await;
+    uk.command(&["SET", "before", "1"]).await.unwrap();
+    for (number, to) in [UK, EAST, UK].into_iter().enumerate() {
+        let load = env.load().await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let commanded = load.mark("switchover", None).unwrap();
+        env.run(&["switchover", "--to", to]).success().says(&[to, &format!("epoch {}", number + 2)]);
+        for region in [EAST, UK] {
+            let now = tidelock_model::Clock::now(&BootClock);
+            load.wait_for_ack(Some(&place(region)), now, PATIENCE).await.unwrap();
+        }
+        let history = load.stop().await.unwrap();
+        let target = AuditTarget { options: env.options(to).await, from_writer: true };
+        let found = audit(&history, "after", &target, &BootClock).await.unwrap();
+        let lost = loss(&history, &found.survivors);
+        assert!(lost.acked > 50, "the load did not run: {lost:?}");
+        assert_eq!(lost.lost, [], "acknowledged writes were lost");
+        assert_eq!(lost.denied_but_applied, []);
+        assert_eq!(reads(&history, None, Window::ALWAYS).failed, 0);
+        // Not a benchmark: only that the outage is bounded at all.
+        let gap = longest_write_gap(&history, None, Window::since(commanded)).unwrap();
+        assert!(gap.to.is_some(), "writes never came back");
+    }
+    // The connection from before all this still works.
+    assert_eq!(uk.command(&["GET", "before"]).await.unwrap().as_str(), Some("1"));
+    uk.command(&["SET", "after", "1"]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switchover_to_a_reader_that_is_cut_off_is_refused_and_the_writer_goes_on() {
+    let env = Env::up();
+    let engine = env.processes().into_iter().map(|(name, _)| name).find(|name| name.contains("engine") && name.contains("replica"));
+    let engine = engine.unwrap_or_else(|| panic!("no engine of uksouth among {:?}", env.processes()));
+    // Stopped, not killed: its connections stay open and nothing answers.
+    env.cloud().signal_process(&engine, tidelock_control::cloud_api::KillSignal::Stop).await.unwrap();
+    eventually("that the reader's engine is missed", || async {
+        let status = env.status();
+        let error = &status["sites"][1]["status"]["engine_error"];
+        if error.is_null() { Err(status["sites"][1].to_string()) } else { Ok(()) }
+    })
+    .await;
+    env.run(&["switchover", "--to", UK]).code(5).says(&["does not answer"]);
+    let mut east = env.client(EAST).await;
+    east.command(&["SET", "still", "writing"]).await.unwrap();
+    assert_eq!(env.status()["epoch"], 1);
+    env.cloud().signal_process(&engine, tidelock_control::cloud_api::KillSignal::Cont).await.unwrap();
+    eventually("that the switchover works again", || async {
+        let ran = env.run(&["switchover", "--to", UK]);
+        if ran.output.status.success() { Ok(()) } else { Err(format!("{ran:?}")) }
+    })
+    .await;
+}
