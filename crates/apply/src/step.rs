@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tidelock_arm_client::{ArmClient, ArmError};
-use tidelock_arm_types::{ResourceId, ResourceKind};
+use tidelock_arm_types::{ResourceId, ResourceKind, ResourceState};
 use tidelock_plan::{Action, FINGERPRINT_TAG, KeyKind, Operation, SecretSource, Step, fingerprint};
 
 /// Why a step was not carried out.
@@ -42,13 +42,29 @@ async fn send(client: &ArmClient, step: &Step) -> Result<(), StepError> {
         return write_secret(client, step, source, request.body.clone()).await;
     }
     // A PUT would overwrite, and for a database perhaps empty, what somebody else has made since the plan.
-    if step.action == Action::Create && client.get::<Value>(step.kind, &step.resource_id).await?.is_some() {
+    let created = step.action == Action::Create && request.operation == Operation::Put;
+    if created && client.get::<Value>(step.kind, &step.resource_id).await?.is_some() {
         return Err(StepError::AppearedMeanwhile(step.resource_id.clone()));
     }
     match request.operation {
         Operation::Put => client.put(step.kind, &step.resource_id, &request.body).await?,
+        Operation::Recreate => recreate(client, step, &request.body).await?,
         Operation::ForceLink => client.force_link(&step.resource_id, &request.body).await?,
     }
+    Ok(())
+}
+
+/// Removes what is left of a failed creation, once more made sure that it is just that.
+async fn recreate(client: &ArmClient, step: &Step, body: &Value) -> Result<(), StepError> {
+    let found = client.get::<Value>(step.kind, &step.resource_id).await?;
+    let state = |found: &Value| found.pointer("/properties/resourceState").and_then(Value::as_str).map(str::to_owned);
+    if let Some(found) = found {
+        if state(&found).map(ResourceState::from) != Some(ResourceState::CreateFailed) {
+            return Err(StepError::AppearedMeanwhile(step.resource_id.clone()));
+        }
+        client.delete(step.kind, &step.resource_id).await?;
+    }
+    client.put(step.kind, &step.resource_id, body).await?;
     Ok(())
 }
 

@@ -95,10 +95,7 @@ pub(crate) fn resource(body: &[u8]) -> Result<Verdict, String> {
             message: NO_REASON.to_owned(),
         });
     }
-    let settled = matches!(
-        properties.provisioning_state,
-        None | Some(ProvisioningState::Succeeded | ProvisioningState::RegisteringDns)
-    );
+    let settled = matches!(properties.provisioning_state, None | Some(ProvisioningState::Succeeded));
     match properties.resource_state {
         Some(state) if state.is_failed() && settled => {
             Ok(Verdict::Failed { state: told, code: state.to_string(), message: NO_REASON.to_owned() })
@@ -207,6 +204,8 @@ mod tests {
         assert!(matches!(judge("Succeeded", "CreateFailed"), Verdict::Failed { .. }));
         assert!(matches!(judge("Failed", "Running"), Verdict::Failed { .. }));
         assert_eq!(resource(b"{}"), Ok(Verdict::Done));
+        let vault = br#"{"properties": {"provisioningState": "RegisteringDns"}}"#;
+        assert!(matches!(resource(vault), Ok(Verdict::Pending(_))));
     }
 
     #[test]

@@ -51,7 +51,7 @@ open_enum! {
     /// How far the last write to a resource, or an operation, has come.
     ProvisioningState {
         Succeeded, Failed, Canceled, Accepted, Creating, Updating, Deleting, Running, InProgress,
-        /// Key Vault: the DNS record of a new vault is not out yet; the vault itself is there.
+        /// Key Vault: the DNS record of a new vault is not out yet.
         RegisteringDns,
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use tidelock_arm_types::{Database, GeoReplication, LinkState, LinkedDatabase, ResourceId};
+use tidelock_arm_types::{Database, GeoReplication, LinkState, LinkedDatabase, ResourceId, ResourceState};
 use tidelock_model::{CacheName, GeoGroup, Location};
 
 use crate::snapshot::Snapshot;
@@ -62,17 +62,18 @@ pub(crate) struct Membership {
 
 /// Derives the membership of `group`, whose members' databases have the ids `ids`, in the same order.
 pub(crate) fn membership(group: &GeoGroup, ids: &[ResourceId], snapshot: &Snapshot) -> Membership {
+    let existing = |id: &ResourceId| snapshot.databases.get(id).filter(|database| !is_stillborn(database));
     let standing = established(&group.nickname, ids, snapshot);
     let strangers: Vec<ResourceId> = standing.iter().filter(|id| !ids.contains(id)).cloned().collect();
     let unread = ids.iter().position(|id| snapshot.unreadable.contains_key(id));
-    let founder_possible = ids.iter().any(|id| !snapshot.databases.contains_key(id));
+    let founder_possible = ids.iter().any(|id| existing(id).is_none());
 
     let mut now = standing.clone();
     let mut classify = |id: &ResourceId| {
         if let Some(reason) = snapshot.unreadable.get(id) {
             return MemberPlan::Unknown { reason: reason.clone() };
         }
-        let found = snapshot.databases.get(id);
+        let found = existing(id);
         if found.is_some() && standing.contains(id) {
             return MemberPlan::Stands { members: ordered(ids, &standing) };
         }
@@ -99,7 +100,7 @@ pub(crate) fn membership(group: &GeoGroup, ids: &[ResourceId], snapshot: &Snapsh
     };
 
     // Who founds a group must be created into it: databases that exist outside come after all that are created.
-    let rank = |id: &ResourceId| match snapshot.databases.contains_key(id) {
+    let rank = |id: &ResourceId| match existing(id).is_some() {
         true if standing.contains(id) => 0,
         false => 1,
         true => 2,
@@ -149,6 +150,11 @@ pub(crate) fn links(database: &Database, members: &[ResourceId]) -> Links {
     if all_linked { Links::Linked } else { Links::Linking }
 }
 
+/// Its creation failed: it never held anything, and has to be removed before it can be created again.
+pub(crate) fn is_stillborn(database: &Database) -> bool {
+    database.properties.resource_state == Some(ResourceState::CreateFailed)
+}
+
 pub(crate) fn geo(database: &Database) -> Option<&GeoReplication> {
     // An empty object is how some versions say "none".
     database.properties.geo_replication.as_ref().filter(|geo| !geo.group_nickname.is_empty())
@@ -158,8 +164,9 @@ pub(crate) fn geo(database: &Database) -> Option<&GeoReplication> {
 /// earliest of them. Members' lists that overlap are one part: views may differ while a link is made.
 fn established(nickname: &str, ids: &[ResourceId], snapshot: &Snapshot) -> BTreeSet<ResourceId> {
     let mut parts: Vec<BTreeSet<ResourceId>> = Vec::new();
+    let existing = |id: &ResourceId| snapshot.databases.get(id).filter(|database| !is_stillborn(database));
     for id in ids {
-        let Some(geo) = snapshot.databases.get(id).and_then(geo).filter(|geo| geo.group_nickname == nickname) else {
+        let Some(geo) = existing(id).and_then(geo).filter(|geo| geo.group_nickname == nickname) else {
             continue;
         };
         let mut part: BTreeSet<ResourceId> = geo.linked_databases.iter().map(|linked| linked.id.clone()).collect();
@@ -171,7 +178,11 @@ fn established(nickname: &str, ids: &[ResourceId], snapshot: &Snapshot) -> BTree
     }
     let weight = |part: &BTreeSet<ResourceId>| ids.iter().filter(|id| part.contains(*id)).count();
     let earliest = |part: &BTreeSet<ResourceId>| ids.iter().position(|id| part.contains(id)).unwrap_or(usize::MAX);
-    parts.into_iter().min_by_key(|part| (usize::MAX - weight(part), earliest(part))).unwrap_or_default()
+    let mut group =
+        parts.into_iter().min_by_key(|part| (usize::MAX - weight(part), earliest(part))).unwrap_or_default();
+    // Removing what is left of them takes them out of the others' lists.
+    group.retain(|id| !snapshot.databases.get(id).is_some_and(is_stillborn));
+    group
 }
 
 /// Wanted members in suffix order, then the others by id.

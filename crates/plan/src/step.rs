@@ -87,6 +87,8 @@ pub struct Change {
 pub enum Operation {
     /// PUT on the resource.
     Put,
+    /// DELETE of a resource whose creation failed, then PUT. Azure accepts nothing else for it; it never held anything.
+    Recreate,
     /// POST `forceLinkToReplicationGroup` on the joining database.
     ForceLink,
 }

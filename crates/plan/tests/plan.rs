@@ -9,7 +9,7 @@ use serde_json::json;
 use support::{carry_out, cluster_id, complete, context, database_id, environment};
 use tidelock_arm_types::{LinkState, ProvisioningState, ResourceState};
 use tidelock_model::{ClusteringPolicy, EvictionPolicy, ResourceOrigin};
-use tidelock_plan::{Action, DataClass, OWNER_TAG, Plan, PlanError, Refusal, Snapshot, plan};
+use tidelock_plan::{Action, DataClass, OWNER_TAG, Operation, Plan, PlanError, Refusal, Snapshot, plan};
 
 fn planned(environment: &tidelock_model::Environment, snapshot: &Snapshot) -> Plan {
     plan(environment, &context(), snapshot).unwrap()
@@ -355,6 +355,7 @@ fn states_decide_what_is_possible() {
         ("Creating", "Creating", Action::Wait),
         ("Succeeded", "Creating", Action::Wait),
         ("Failed", "UpdateFailed", Action::Update),
+        // It has a database, so its creation cannot have failed: nobody removes it on such a word.
         ("Failed", "CreateFailed", Action::Refuse),
         ("Deleting", "Deleting", Action::Refuse),
     ] {
@@ -363,6 +364,29 @@ fn states_decide_what_is_possible() {
         assert_eq!(plan.step("eastus2/cluster/primary").unwrap().action, action, "{provisioning} {resource}");
         assert!(!plan.is_empty());
     }
+}
+
+#[test]
+fn what_failed_to_be_created_is_removed_and_created_again() {
+    let environment = environment(2);
+    let mut snapshot = complete(&environment);
+    snapshot.databases.get_mut(&database_id(1)).unwrap().properties.resource_state = Some(ResourceState::CreateFailed);
+    snapshot.key_fingerprints.remove(&database_id(1));
+    let plan = planned(&environment, &snapshot);
+    let step = plan.step("uksouth/database/replica").unwrap();
+    assert_eq!((step.action, step.data), (Action::Create, DataClass::KeepsData));
+    assert_eq!(step.request.as_ref().unwrap().operation, Operation::Recreate);
+    assert_eq!(step.expect_linked, [database_id(0), database_id(1)]);
+    assert!(step.reason.contains("linked to eastus2, again: its creation failed"), "{}", step.reason);
+    assert_eq!(plan.step("eastus2/database/primary").unwrap().action, Action::None);
+    carry_out(&plan, &mut snapshot, usize::MAX);
+    assert!(planned(&environment, &snapshot).is_empty());
+
+    snapshot.databases.remove(&database_id(1));
+    snapshot.clusters.get_mut(&cluster_id(1)).unwrap().properties.resource_state = Some(ResourceState::CreateFailed);
+    let plan = planned(&environment, &snapshot);
+    let step = plan.step("uksouth/cluster/replica").unwrap();
+    assert_eq!(step.request.as_ref().unwrap().operation, Operation::Recreate);
 }
 
 #[test]

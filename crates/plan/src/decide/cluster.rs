@@ -1,6 +1,6 @@
 //! Redis clusters.
 
-use tidelock_arm_types::{Cluster, ClusterProperties, Sku};
+use tidelock_arm_types::{Cluster, ClusterProperties, ResourceState, Sku};
 use tidelock_model::Cache;
 
 use super::{DISABLED, Decision, Scene, condition, differs, drop_read_only, in_place, same_location, switch};
@@ -14,14 +14,21 @@ const TLS_VERSION: &str = "1.2";
 const FLASH_FAMILY: &str = "FlashOptimized_";
 
 pub(crate) fn cluster(scene: &Scene<'_>, cache: &Cache) -> Result<Decision, PlanError> {
+    let available = if cache.high_availability { "with" } else { "without" };
+    let reason = format!("create, {}, {available} high availability", cache.sku);
     let Some(found) = scene.snapshot.clusters.get(&scene.target.id) else {
-        let available = if cache.high_availability { "with" } else { "without" };
-        let reason = format!("create, {}, {available} high availability", cache.sku);
         return Ok(Decision::new(Action::Create, reason).sending(scene.put(&fresh(scene, cache))?));
     };
     if let Some(why) = tags::foreign(&found.tags, scene.environment) {
         let reason = format!("{why}; choose another name, or remove it");
         return Ok(Decision::refuse(Refusal::Foreign, reason));
+    }
+    let database = scene.target.id.child("databases", "default")?;
+    if found.properties.resource_state == Some(ResourceState::CreateFailed)
+        && !scene.snapshot.databases.contains_key(&database)
+        && !scene.snapshot.unreadable.contains_key(&database)
+    {
+        return scene.create_again(&reason, &fresh(scene, cache));
     }
     if let Some(refused) = replacement(scene, cache, found) {
         return Ok(refused);

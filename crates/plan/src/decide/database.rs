@@ -23,6 +23,7 @@ pub(crate) fn database(
     let found = scene.snapshot.databases.get(&scene.target.id);
     match (member, found) {
         (None, None) => alone(scene, cache),
+        (None, Some(found)) if geo::is_stillborn(found) => alone(scene, cache),
         (None, Some(found)) => standing(scene, cache, found, &[]),
         (Some(MemberPlan::Create { members }), _) => {
             let others: Vec<String> = members.iter().filter(|id| **id != scene.target.id).map(name_of).collect();
@@ -31,8 +32,7 @@ pub(crate) fn database(
                 others => format!("create, linked to {}", others.join(", ")),
             };
             let body = fresh(cache, Some(geo::body(nickname, members)));
-            let decision = Decision::new(Action::Create, reason).sending(scene.put(&body)?);
-            Ok(Decision { expect_linked: members.clone(), ..decision })
+            Ok(Decision { expect_linked: members.clone(), ..creation(scene, &reason, &body)? })
         }
         (Some(MemberPlan::Join { members }), Some(found)) => join(scene, cache, found, members),
         (Some(MemberPlan::Stands { members }), Some(found)) => standing(scene, cache, found, members),
@@ -60,8 +60,14 @@ fn alone(scene: &Scene<'_>, cache: &Cache) -> Result<Decision, PlanError> {
     let own = [scene.target.id.clone()];
     let geo = cache.group_nickname.as_deref().map(|nickname| geo::body(nickname, &own));
     let expect_linked = if geo.is_some() { own.to_vec() } else { Vec::new() };
-    let decision = Decision::new(Action::Create, "create").sending(scene.put(&fresh(cache, geo))?);
-    Ok(Decision { expect_linked, ..decision })
+    Ok(Decision { expect_linked, ..creation(scene, "create", &fresh(cache, geo))? })
+}
+
+fn creation(scene: &Scene<'_>, reason: &str, body: &Database) -> Result<Decision, PlanError> {
+    if scene.snapshot.databases.contains_key(&scene.target.id) {
+        return scene.create_again(reason, body);
+    }
+    Ok(Decision::new(Action::Create, reason).sending(scene.put(body)?))
 }
 
 fn fresh(cache: &Cache, geo_replication: Option<GeoReplication>) -> Database {

@@ -89,6 +89,12 @@ impl Scene<'_> {
         self.request(Operation::Put, body)
     }
 
+    /// For a resource whose creation failed: it is removed and made again. It never held anything.
+    fn create_again(&self, reason: &str, body: &impl Serialize) -> Result<Decision, PlanError> {
+        let reason = format!("{reason}, again: its creation failed, what is left of it is removed");
+        Ok(Decision::new(Action::Create, reason).sending(self.request(Operation::Recreate, body)?))
+    }
+
     fn request(&self, operation: Operation, body: &impl Serialize) -> Result<Request, PlanError> {
         let body = serde_json::to_value(body)
             .map_err(|err| PlanError::Body { address: self.target.address.clone(), reason: err.to_string() })?;
@@ -121,10 +127,7 @@ fn condition(provisioning: Option<&ProvisioningState>, resource: Option<&Resourc
     };
     match resource {
         Some(ResourceState::CreateFailed) => {
-            return Condition::Dead(format!(
-                "its creation failed ({}); Azure accepts nothing more for it: delete it, then apply again",
-                told()
-            ));
+            return Condition::Dead(format!("its creation failed ({}); Azure accepts nothing more for it", told()));
         }
         Some(ResourceState::Deleting | ResourceState::DeleteFailed) => {
             return Condition::Dead(format!("it is being deleted ({}); apply again when it is gone", told()));
@@ -140,9 +143,7 @@ fn condition(provisioning: Option<&ProvisioningState>, resource: Option<&Resourc
         }
         Some(ProvisioningState::Failed | ProvisioningState::Canceled) => Condition::Retry(told()),
         _ if resource.is_some_and(ResourceState::is_failed) => Condition::Retry(told()),
-        None | Some(ProvisioningState::Succeeded | ProvisioningState::RegisteringDns)
-            if matches!(resource, None | Some(ResourceState::Running)) =>
-        {
+        None | Some(ProvisioningState::Succeeded) if matches!(resource, None | Some(ResourceState::Running)) => {
             Condition::Ready
         }
         _ => Condition::Busy(told()),
