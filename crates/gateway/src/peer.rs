@@ -147,6 +147,7 @@ impl PeerSession {
         tokio::pin!(ended);
         loop {
             let more = self.plan(&mut batch, other)?;
+            let unplanned = other.input.len();
             if let Err(gone) = self.executor.run(&mut batch, other).await {
                 if matches!(gone, Gone::Refused) {
                     not_executed(&mut other.output, "the epoch or the lease has ended");
@@ -156,7 +157,8 @@ impl PeerSession {
             if std::mem::take(&mut self.executor.broken.begin_refused) {
                 self.planner.forget_transaction();
             }
-            if more {
+            // Input that came while the batch was carried out has not been looked at.
+            if more || other.input.len() != unplanned {
                 continue;
             }
             if other.finished {

@@ -81,11 +81,13 @@ impl Session {
         let mut batch = VecDeque::new();
         loop {
             let next = self.plan(&mut batch);
+            let unplanned = self.client.input.len();
             self.executor.run(&mut batch, &mut self.client).await?;
             if std::mem::take(&mut self.executor.broken.begin_refused) {
                 self.planner.forget_transaction();
             }
-            let waiting = matches!(next, Next::Wait);
+            // Input that came while the batch was carried out has not been looked at: waiting for more would be wrong.
+            let waiting = matches!(next, Next::Wait) && self.client.input.len() == unplanned;
             match next {
                 Next::Command(command) => self.connection_command(&command).await?,
                 Next::Broken(err) => {
