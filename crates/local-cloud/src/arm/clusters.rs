@@ -51,6 +51,11 @@ fn finish(call: &Call<'_>, before: Option<Resource>, mut wanted: Resource) -> Re
         call.cloud.save(&wanted)?;
         return Ok(Json(super::view(call.cloud, &wanted)?).into_response());
     }
+    // A cluster whose creation failed is created by trying again.
+    if before.text("resourceState") == "CreateFailed" {
+        wanted.set_state("Creating", Some("Creating"));
+        return written(call, &wanted, false, Work::ProvisionCluster, Batch::default());
+    }
     wanted.set_state("Updating", Some("Updating"));
     written(call, &wanted, false, Work::UpdateCluster, Batch::default())
 }

@@ -67,6 +67,8 @@ async fn create(
     geo: Option<Geo>,
 ) -> Result<Response, ArmError> {
     let cloud = call.cloud;
+    // Whatever an attempt that was cut off has written about a database that does not exist.
+    cloud.leave_group(&wanted.id)?;
     let joined = match &geo {
         Some(geo) => {
             let group = geo.group_to_join(cloud, &wanted.id)?;

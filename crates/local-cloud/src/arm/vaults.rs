@@ -58,6 +58,11 @@ fn finish(
         }
         before.tags = wanted.tags;
         before.properties = wanted.properties;
+        // One whose creation failed is created by trying again.
+        if before.provisioning_state() == "Failed" {
+            before.set_state("RegisteringDns", None);
+            return written(call, &before, false, Work::ProvisionVault, Batch::default());
+        }
         call.cloud.save(&before)?;
         return Ok(Json(before.to_json()).into_response());
     }

@@ -107,10 +107,12 @@ impl Cloud {
 
     /// Every engine of a region that was started again.
     pub(super) async fn start_engines_of(&self, location: &Location) -> Result<(), CloudError> {
+        // One that does not start keeps nobody else down.
+        let mut outcome = Ok(());
         for record in self.engines_of(location)? {
-            self.run_engine(&record).await?;
+            outcome = outcome.and(self.run_engine(&record).await);
         }
-        Ok(())
+        outcome
     }
 
     async fn start_engine(&self, record: &EngineRecord) -> Result<(), CloudError> {

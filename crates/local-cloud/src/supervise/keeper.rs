@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tidelock_control::cloud_api::ProcessKind;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::process::{MARKER, Process, Signaller};
+use super::process::{MARKER, Process, Signaller, group_of};
 use super::record::{self, Leftover, ProcessRecord};
 use super::{ProcessSpec, SuperviseError};
 use crate::files;
@@ -104,6 +105,7 @@ impl Keeper {
             backoff = (backoff * 2).min(BACKOFF_LIMIT);
             self.status.send_modify(|status| status.restarts += 1);
         }
+        self.end_remains(None).await;
         if let Err(err) = files::remove(&self.layout.process(&self.spec.name)) {
             tracing::warn!(process = %self.spec.name, %err, "the record of an ended process stays behind");
         }
@@ -149,23 +151,37 @@ impl Keeper {
         let mut adopted = None;
         if let Some(record) = recorded {
             let found = Process::find(record.pid, record.start_time_ticks);
-            if record.argv == self.spec.argv {
+            if self.fits(&record.argv) {
                 adopted = found;
             } else if let Some(mut process) = found {
                 end(&mut process, Stop::Gracefully, &self.spec.name).await;
             }
         }
-        // A cloud that died between starting and recording left one that only its marker tells of. It has never been
-        // announced to anybody, so nobody misses it.
-        for left in record::marked(self.layout.root()) {
-            if left.name == self.spec.name && adopted.as_ref().map(Process::pid) != Some(left.pid) {
-                end_leftover(&left).await;
-            }
-        }
+        self.end_remains(adopted.as_ref().map(Process::pid)).await;
         if let Some(process) = &adopted {
             tracing::info!(process = %self.spec.name, pid = process.pid(), "found a running process again");
         }
         Ok(adopted)
+    }
+
+    /// Whether a process that was started so is the one that is wanted. An engine holds data: it is kept even if another
+    /// program would be used now.
+    fn fits(&self, argv: &[String]) -> bool {
+        match self.spec.kind {
+            ProcessKind::Engine => argv.get(1..) == self.spec.argv.get(1..),
+            _ => argv == self.spec.argv,
+        }
+    }
+
+    /// Ends what carries this process's name and does not belong to the one that is kept: its children, after it has
+    /// gone, and what a cloud left that died between starting and recording it.
+    async fn end_remains(&self, kept: Option<u32>) {
+        for left in record::marked(self.layout.root()) {
+            let belongs = kept.is_some_and(|kept| left.pid == kept || group_of(left.pid) == Some(kept));
+            if left.name == self.spec.name && !belongs {
+                end_leftover(&left).await;
+            }
+        }
     }
 
     fn spawn(&self) -> Result<Process, SuperviseError> {

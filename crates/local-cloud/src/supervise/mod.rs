@@ -168,7 +168,8 @@ impl Supervisor {
     pub(crate) async fn sweep(&self) -> Result<(), SuperviseError> {
         let entries = self.entries.lock().await;
         for left in leftovers_of(&self.layout)? {
-            let wanted = entries.get(&left.name).is_some_and(|entry| entry.status.borrow().pid() == Some(left.pid));
+            let running = entries.get(&left.name).and_then(|entry| entry.status.borrow().pid());
+            let wanted = running.is_some_and(|pid| pid == left.pid || process::group_of(left.pid) == Some(pid));
             if !wanted && left.pid != std::process::id() {
                 tracing::info!(process = %left.name, pid = left.pid, "ending a process nobody wants any more");
                 keeper::end_leftover(&left).await;

@@ -22,15 +22,24 @@ pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
 }
 
 fn parse_stat(stat: &str) -> Option<u64> {
-    // The command's name stands in parentheses and may hold anything, also parentheses and spaces.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace();
+    let mut fields = fields_from_the_third(stat)?;
     let state = fields.next()?;
     if matches!(state, "Z" | "X" | "x") {
         return None;
     }
     // Field 22 of the file; the state was field 3.
     fields.nth(18)?.parse().ok()
+}
+
+/// The command's name, field 2, stands in parentheses and may hold anything, also parentheses and spaces.
+fn fields_from_the_third(stat: &str) -> Option<std::str::SplitAsciiWhitespace<'_>> {
+    Some(stat.rsplit_once(')')?.1.split_ascii_whitespace())
+}
+
+/// The process group, named by the process that leads it: a supervised process and its own children.
+pub(crate) fn group_of(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    fields_from_the_third(&stat)?.nth(2)?.parse().ok()
 }
 
 /// The marker in a process's environment, if it is ours to read and has one.
@@ -60,7 +69,7 @@ impl Process {
         let (program, arguments) =
             argv.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program was given"))?;
         let output = open_log(log)?;
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .args(arguments)
             .env_clear()
             .envs(inherited())
@@ -72,11 +81,14 @@ impl Process {
             .process_group(0)
             .kill_on_drop(false)
             .spawn()?;
-        let pid = child.id().ok_or_else(|| io::Error::other("it ended at once"))?;
-        // A child that has not been waited for keeps its number, so this cannot hit another process.
-        let handle = open_handle(pid)?;
-        let start_ticks = start_ticks(pid).ok_or_else(|| io::Error::other("it ended at once"))?;
-        Ok(Self { pid, start_ticks, handle, child: Some(child) })
+        match identify(&child) {
+            Ok((pid, start_ticks, handle)) => Ok(Self { pid, start_ticks, handle, child: Some(child) }),
+            Err(err) => {
+                // Nobody would ever find it again.
+                child.start_kill().ok();
+                Err(err)
+            }
+        }
     }
 
     /// Finds a process again; none if it is gone, whatever now has its number.
@@ -128,6 +140,14 @@ impl Signaller {
             Err(err) => Err(err.into()),
         }
     }
+}
+
+/// A child that has not been waited for keeps its number, so this cannot hit another process.
+fn identify(child: &Child) -> io::Result<(u32, u64, OwnedFd)> {
+    let ended = || io::Error::other("it ended at once; its log may say why");
+    let pid = child.id().ok_or_else(ended)?;
+    let handle = open_handle(pid)?;
+    Ok((pid, start_ticks(pid).ok_or_else(ended)?, handle))
 }
 
 fn open_handle(pid: u32) -> io::Result<OwnedFd> {
