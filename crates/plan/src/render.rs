@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use tidelock_arm_types::ResourceKind;
+
 use crate::step::{Action, DataClass, Plan, Refusal, Step, Summary};
 
-/// Enough for Azure's longest common location names.
+/// The columns' least widths; longer names widen them.
 const LOCATION_WIDTH: usize = 12;
 const KIND_WIDTH: usize = 17;
 const NAME_WIDTH: usize = 32;
@@ -14,8 +16,14 @@ impl Plan {
     #[must_use]
     pub fn render(&self) -> String {
         let mut out = String::new();
-        for step in self.steps.iter().filter(|step| step.action != Action::None) {
-            render_step(&mut out, step);
+        let shown: Vec<&Step> = self.steps.iter().filter(|step| step.action != Action::None).collect();
+        let width = |least: usize, length: fn(&Step) -> usize| {
+            shown.iter().map(|step| length(step)).max().unwrap_or_default().max(least)
+        };
+        let location_width = width(LOCATION_WIDTH, |step| step.location.as_str().chars().count());
+        let name_width = width(NAME_WIDTH, |step| name(step).chars().count());
+        for step in &shown {
+            render_step(&mut out, step, location_width, name_width);
         }
         for note in &self.notes {
             line(&mut out, &format!("  note: {note}"));
@@ -64,14 +72,15 @@ const fn sign(step: &Step) -> char {
     }
 }
 
-fn render_step(out: &mut String, step: &Step) {
-    let name = match step.kind {
-        tidelock_arm_types::ResourceKind::Database => step
-            .resource_id
-            .parent()
-            .map_or_else(|| step.resource_id.name().to_owned(), |cluster| format!("{}/default", cluster.name())),
-        _ => step.resource_id.name().to_owned(),
-    };
+fn name(step: &Step) -> String {
+    let own = step.resource_id.name();
+    match (step.kind, step.resource_id.parent()) {
+        (ResourceKind::Database, Some(cluster)) => format!("{}/{own}", cluster.name()),
+        _ => own.to_owned(),
+    }
+}
+
+fn render_step(out: &mut String, step: &Step, location_width: usize, name_width: usize) {
     let mut texts: Vec<String> =
         step.changes.iter().map(|change| format!("{} {} -> {}", change.field, change.from, change.to)).collect();
     if !step.reason.is_empty() {
@@ -80,11 +89,11 @@ fn render_step(out: &mut String, step: &Step) {
     }
     texts.extend(cost(step.data).map(str::to_owned));
     let head = format!(
-        "  {} {:LOCATION_WIDTH$} {:KIND_WIDTH$} {:NAME_WIDTH$} ",
+        "  {} {:location_width$} {:KIND_WIDTH$} {:name_width$} ",
         sign(step),
         step.location,
         step.kind.as_str().replace('-', " "),
-        name
+        name(step)
     );
     let indent = " ".repeat(head.chars().count());
     for (at, text) in texts.iter().enumerate() {
