@@ -30,7 +30,7 @@ mod vault;
 mod wan;
 
 pub use argv::{Child, REGION_COMMAND, WAN_COMMAND, child_argv};
-pub use cloud::{CloudOptions, OperatorFile, run_cloud};
+pub use cloud::{CloudOptions, OperatorCredential, run_cloud};
 pub use engines::{EngineBinary, EngineCallError, EngineError, find_engine};
 pub use error::CloudError;
 pub use files::FileError;

@@ -34,6 +34,9 @@ async fn a_cloud_that_was_killed_finds_everything_again() {
     assert_eq!(after.arm_endpoint, before.arm_endpoint);
     assert_eq!(after.regions, before.regions);
     assert_eq!(cloud.operator, operator);
+    let credential = tidelock_local_cloud::OperatorCredential::load(&cloud.dir).unwrap().unwrap();
+    assert_eq!(credential.arm_endpoint, after.arm_endpoint);
+    assert!(!format!("{credential:?}").contains(operator["client_secret"].as_str().unwrap()));
     let pids = |status: &tidelock_control::cloud_api::CloudStatus| -> BTreeMap<String, Option<u32>> {
         let others = status.processes.iter().filter(|view| view.name != "cloud");
         others.map(|view| (view.name.clone(), view.pid)).collect()

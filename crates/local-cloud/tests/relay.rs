@@ -1,5 +1,7 @@
 //! What the relay does to traffic between regions.
 
+#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+
 mod support;
 
 use std::net::SocketAddr;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::error::CloudError;
+use crate::files::FileError;
 use crate::store::StoreError;
 
 /// What a caller gets instead of what he asked for.
@@ -53,7 +54,9 @@ impl From<CloudError> for ArmError {
             CloudError::RegionDown { .. } | CloudError::Call { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", err.to_string())
             }
-            CloudError::Refused(_) | CloudError::Name(_) => Self::bad_request(err.to_string()),
+            CloudError::Refused(_) | CloudError::Name(_) | CloudError::File(FileError::SocketPath { .. }) => {
+                Self::bad_request(err.to_string())
+            }
             CloudError::Exhausted { .. } => Self::new(StatusCode::CONFLICT, "QuotaExceeded", err.to_string()),
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", err.to_string()),
         }

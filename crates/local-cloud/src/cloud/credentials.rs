@@ -1,9 +1,10 @@
 //! Who gets tokens.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tidelock_model::Location;
+use tidelock_model::{Location, SecretString};
 
 use super::Cloud;
 use super::records::CredentialRecord;
@@ -18,15 +19,51 @@ use crate::token_api::KnownClient;
 /// Workloads with credentials, at most.
 const CREDENTIAL_LIMIT: usize = 1000;
 
-/// `operator.json`, without the secret: what the person at the command line needs to speak to the management endpoint.
+/// Who the person at the command line is, as far as it is no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OperatorFile {
+pub(crate) struct OperatorFile {
+    pub(crate) tenant: String,
+    pub(crate) client_id: String,
+    pub(crate) subscription_id: String,
+}
+
+/// `operator.json`: what the person at the command line speaks to the management endpoint with.
+#[derive(Clone, Debug)]
+pub struct OperatorCredential {
     /// The tenant to ask for tokens.
     pub tenant: String,
     /// Who asks.
     pub client_id: String,
+    /// How he proves that.
+    pub client_secret: SecretString,
     /// The one subscription.
     pub subscription_id: String,
+    /// `https://127.x.0.1:8443`: where tokens are asked for and resources managed.
+    pub arm_endpoint: String,
+}
+
+impl OperatorCredential {
+    /// Reads it from a cloud's directory; none before the cloud has run for the first time.
+    ///
+    /// # Errors
+    /// If the file cannot be read or understood.
+    pub fn load(dir: &Path) -> Result<Option<Self>, files::FileError> {
+        #[derive(Deserialize)]
+        struct File {
+            #[serde(flatten)]
+            operator: OperatorFile,
+            client_secret: StoredSecret,
+            arm_endpoint: String,
+        }
+        let file: Option<File> = files::read_json(&Layout::new(dir).operator())?;
+        Ok(file.map(|file| Self {
+            tenant: file.operator.tenant,
+            client_id: file.operator.client_id,
+            client_secret: file.client_secret.secret().clone(),
+            subscription_id: file.operator.subscription_id,
+            arm_endpoint: file.arm_endpoint,
+        }))
+    }
 }
 
 #[derive(Serialize)]

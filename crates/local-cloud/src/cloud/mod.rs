@@ -23,7 +23,8 @@ use tidelock_model::SecretString;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-pub use credentials::OperatorFile;
+pub use credentials::OperatorCredential;
+use credentials::OperatorFile;
 pub(crate) use engines::NewEngine;
 pub(crate) use groups::{MEMBER_LIMIT, same as same_id};
 pub(crate) use records::{EndpointRecord, GroupRecord, LinkState, VaultRecord};
