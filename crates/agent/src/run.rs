@@ -25,7 +25,7 @@ use crate::engine::EngineAccess;
 use crate::peers::Peers;
 use crate::register::{RegisterClient, RegisterHost, RegisterStore, RemoteRegister, SeenEpochs, StoreError};
 use crate::shared::{Engine, Shared};
-use crate::{keeper, renewer, route, saga, watcher};
+use crate::{keeper, peers, renewer, route, saga, watcher};
 
 /// Why an agent cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,7 @@ pub async fn run(config: AgentConfig, clock: Arc<dyn Clock>, shutdown: Cancellat
     let tasks = TaskTracker::new();
     tasks.spawn(watcher::watch(Arc::clone(&shared), seen, shutdown.clone()));
     if let Some(cache) = &cache {
+        tasks.spawn(peers::keep_warm(Arc::clone(&shared), shutdown.clone()));
         tasks.spawn(keeper::keep(Arc::clone(&shared), Arc::clone(&cache.engine), shutdown.clone()));
         tasks.spawn(renewer::renew(Arc::clone(&shared), shutdown.clone()));
         tasks.spawn(route::publish(Arc::clone(&shared), shutdown.clone()));

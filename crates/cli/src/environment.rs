@@ -44,8 +44,11 @@ impl Opened {
         let mut groups = self.environment.geo_groups.values();
         match (groups.next(), groups.next()) {
             (Some(group), None) => Ok(group),
-            (None, _) => Err(Failure::error(format!("{} has no geo group, so there is nothing to fail over", self.file.display()))
-                .hint("add managed_redis_geo_replication_config; envs/dev.tfvars shows how")),
+            (None, _) => Err(Failure::error(format!(
+                "{} has no geo group, so there is nothing to fail over",
+                self.file.display()
+            ))
+            .hint("add managed_redis_geo_replication_config; envs/dev.tfvars shows how")),
             (Some(_), Some(_)) => Err(Failure::error(format!(
                 "{} has more than one geo group; this version runs one group per environment",
                 self.file.display()

@@ -51,7 +51,8 @@ impl StateDir {
     /// Every environment that has a directory below `root`.
     pub(crate) fn all(root: &Path) -> Vec<Self> {
         let entries = fs::read_dir(root).into_iter().flatten().flatten();
-        let ids = entries.filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok());
+        let ids =
+            entries.filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok());
         let mut all: Vec<_> = ids.map(|id| Self::new(root, &id)).filter(Self::exists).collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
@@ -142,10 +143,12 @@ impl StateDir {
                 .hint("wait until it has ended, or interrupt it with Ctrl-C, then try again"));
         }
         // While we waited for nothing, a `down` may have removed the directory that we have just locked.
-        let same = fs::metadata(&self.path).map(|now| now.ino()).ok() == directory.metadata().map(|then| then.ino()).ok();
+        let same =
+            fs::metadata(&self.path).map(|now| now.ino()).ok() == directory.metadata().map(|then| then.ino()).ok();
         if !same {
-            return Err(Failure::refused(format!("{} has just been taken down by another command", self.id))
-                .hint("try again"));
+            return Err(
+                Failure::refused(format!("{} has just been taken down by another command", self.id)).hint("try again")
+            );
         }
         write_private(&self.path.join(HOLDER_FILE), &format!("{doing}` (process {})", std::process::id()))?;
         Ok(Lock { _directory: directory })
@@ -167,7 +170,8 @@ pub(crate) fn to_json<T: Serialize>(value: &T) -> Outcome<String> {
 
 pub(crate) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Outcome<T> {
     let bytes = fs::read(path).context(format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes).context(format!("{} is damaged; take the environment down and up again", path.display()))
+    serde_json::from_slice(&bytes)
+        .context(format!("{} is damaged; take the environment down and up again", path.display()))
 }
 
 /// Writes a file that only its owner may read, in one step: a crash leaves the old content or the new.

@@ -20,10 +20,7 @@ pub(crate) async fn run(settings: &Settings, args: &ConnectArgs) -> Outcome {
     let state = environment(settings, args)?;
     let topology = Topology::load(&state)?;
     let (_, cache) = topology.region(&args.region)?;
-    let gateway = cache
-        .gateways
-        .first()
-        .ok_or_else(|| Failure::error(format!("{} has no gateway", args.region)))?;
+    let gateway = cache.gateways.first().ok_or_else(|| Failure::error(format!("{} has no gateway", args.region)))?;
     let key = vault::access_key(&state, cache).await?;
     let client = client()?;
     // Replaces this process, so that the terminal and its signals belong to redis-cli alone.
@@ -42,7 +39,9 @@ fn environment(settings: &Settings, args: &ConnectArgs) -> Outcome<StateDir> {
     let mut all = StateDir::all(&state::root(settings.state_dir.as_deref())?);
     match (all.pop(), all.is_empty()) {
         (Some(only), true) => Ok(only),
-        (None, _) => Err(Failure::error("no environment is up on this machine").hint("`tidelock up FILE` brings one up")),
+        (None, _) => {
+            Err(Failure::error("no environment is up on this machine").hint("`tidelock up FILE` brings one up"))
+        }
         (Some(last), false) => {
             let mut names: Vec<_> = all.iter().map(|state| state.id().to_owned()).collect();
             names.push(last.id().to_owned());
@@ -56,7 +55,8 @@ fn client() -> Outcome<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).flat_map(|dir| CLIENTS.map(|name| dir.join(name)));
     places.find(|place| place.is_file()).ok_or_else(|| {
-        Failure::error("neither redis-cli nor valkey-cli is on the PATH")
-            .hint("`make engine` installs redis-cli together with the engine (package redis-tools on Debian and Ubuntu)")
+        Failure::error("neither redis-cli nor valkey-cli is on the PATH").hint(
+            "`make engine` installs redis-cli together with the engine (package redis-tools on Debian and Ubuntu)",
+        )
     })
 }

@@ -49,7 +49,10 @@ fn briefing(sites: &[SiteStatus], view: &RegisterView, args: &FailoverArgs) -> V
     }
     lines.push(match view.lease {
         LeaseView::Held { at_most_ms } => {
-            format!("lease        epoch {} of {} may last {at_most_ms} ms more; it is waited for", view.epoch, view.writer)
+            format!(
+                "lease        epoch {} of {} may last {at_most_ms} ms more; it is waited for",
+                view.epoch, view.writer
+            )
         }
         LeaseView::Lapsed { for_ms } => {
             format!("lease        epoch {} of {} is certainly over for {for_ms} ms", view.epoch, view.writer)
@@ -75,8 +78,10 @@ fn at_risk(sites: &[SiteStatus], args: &FailoverArgs) -> String {
 fn confirm(args: &FailoverArgs) -> Outcome<()> {
     let to = &args.target.to;
     if !printer::can_ask() {
-        return Err(Failure::refused("a failover must be confirmed, and there is no terminal to ask on; nothing was changed")
-            .hint("pass --yes to confirm beforehand"));
+        return Err(Failure::refused(
+            "a failover must be confirmed, and there is no terminal to ask on; nothing was changed",
+        )
+        .hint("pass --yes to confirm beforehand"));
     }
     match printer::ask(&format!("Type \"{to}\" to continue:")) {
         Some(answer) if answer == to.as_str() => Ok(()),

@@ -11,8 +11,11 @@ use crate::settings::Settings;
 pub(crate) async fn run(settings: &Settings, args: &PlanArgs) -> Outcome {
     let opened = Opened::load(settings, &args.environment.file)?;
     if !opened.state.exists() {
-        return Err(Failure::error(format!("{} has no local cloud on this machine to compare with", opened.state.id()))
-            .hint("`tidelock apply FILE` or `tidelock up FILE` starts one"));
+        return Err(Failure::error(format!(
+            "{} has no local cloud on this machine to compare with",
+            opened.state.id()
+        ))
+        .hint("`tidelock apply FILE` or `tidelock up FILE` starts one"));
     }
     let account = OperatorAccount::load(&opened.state).await?;
     let plan = resources::plan(&opened.environment, &account).await?;

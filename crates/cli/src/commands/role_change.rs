@@ -30,11 +30,17 @@ pub(crate) fn decide_on<'a>(topology: &Topology, sites: &'a [SiteStatus], to: &L
             .hint("choose a region that is up; `tidelock status FILE` shows them"));
     }
     let view = views::status::newest_register(sites).ok_or_else(|| {
-        Failure::refused(format!("no agent has heard the register in {}; without it nobody can decide", topology.register))
-            .hint("bring the register's place back; the writer goes on as long as its lease can be renewed")
+        Failure::refused(format!(
+            "no agent has heard the register in {}; without it nobody can decide",
+            topology.register
+        ))
+        .hint("bring the register's place back; the writer goes on as long as its lease can be renewed")
     })?;
     if view.writer == *to {
-        return Err(Failure::refused(format!("{to} is already the writer, in epoch {}; nothing was changed", view.epoch)));
+        return Err(Failure::refused(format!(
+            "{to} is already the writer, in epoch {}; nothing was changed",
+            view.epoch
+        )));
     }
     Ok(view)
 }
@@ -68,7 +74,9 @@ async fn watch(agent: &ControlClient, started: &SagaView, kind: TransferKind, ou
             let path = format!("/v1/sagas/current?after={shown}&wait_ms={WATCH_MS}");
             match agent.get::<SagaView>(&path, CALL_TIMEOUT).await {
                 Ok(saga) if saga.id == started.id => last = saga,
-                Ok(_) => return Err(Failure::error(format!("the agent has begun another role change than this {kind}"))),
+                Ok(_) => {
+                    return Err(Failure::error(format!("the agent has begun another role change than this {kind}")));
+                }
                 Err(CallError::Refused(refusal)) => return Err(Failure::from(CallError::Refused(refusal))),
                 Err(err) => {
                     tracing::debug!(%err, "the agent does not answer; asking again");

@@ -42,9 +42,7 @@ fn next_steps(topology: &Topology, args: &UpArgs) -> String {
     let file = args.environment.file.display();
     let regions: Vec<_> = topology.regions().map(|(site, _)| site.location.as_str()).collect();
     let (first, last) = (regions.first().copied().unwrap_or_default(), regions.last().copied().unwrap_or_default());
-    format!(
-        "\nnext: tidelock connect {first}   tidelock switchover {file} --to {last}   tidelock down {file}"
-    )
+    format!("\nnext: tidelock connect {first}   tidelock switchover {file} --to {last}   tidelock down {file}")
 }
 
 /// Checks what can be checked before anything is touched, and takes the right to work on the environment.
@@ -122,7 +120,8 @@ async fn wait_until_ready(operator: &Operator, topology: &Topology) -> Outcome<(
 fn make_authority(opened: &Opened) -> Outcome<()> {
     let state = &opened.state;
     let id = opened.environment.id();
-    let authority = CertificateAuthority::load_or_create(&state.ca_dir(), &id).context("the environment's authority")?;
+    let authority =
+        CertificateAuthority::load_or_create(&state.ca_dir(), &id).context("the environment's authority")?;
     if !state.operator_file().exists() {
         let issued = authority.issue(&Identity::operator(id)).context("the operator's certificate")?;
         write_secret(&state.operator_file(), &issued.to_bundle())?;

@@ -215,9 +215,9 @@ impl Arrangement<'_> {
             }
         }
         let database = other.cache.as_ref().map(|cache| cache.database_id.as_str()).unwrap_or_default();
-        let link = links.iter().find(|link| {
-            link.from == *from && link.to == *to && link.database_id.eq_ignore_ascii_case(database)
-        });
+        let link = links
+            .iter()
+            .find(|link| link.from == *from && link.to == *to && link.database_id.eq_ignore_ascii_case(database));
         Ok(PeerConfig { location: to.clone(), control, link: link.map(|link| link.address), gateways })
     }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use tidelock_control::agent_api::{AgentStatus, EngineState};
 use tidelock_control::register_api::{LeaseView, RegisterView};
+use tidelock_model::Role;
 
 use crate::operator::SiteStatus;
 use crate::topology::Topology;
@@ -74,7 +75,8 @@ fn site_document(site: &SiteStatus) -> SiteDocument<'_> {
 /// The table for people.
 pub(crate) fn human(topology: &Topology, sites: &[SiteStatus]) -> String {
     let mut text = headline(topology, sites);
-    let mut rows = vec![["REGION", "ROLE", "CACHE", "STALENESS", "KEYS", "GATEWAYS", "ENDPOINT"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["REGION", "ROLE", "CACHE", "STALENESS", "KEYS", "GATEWAYS", "ENDPOINT"].map(str::to_owned).to_vec()];
     rows.extend(sites.iter().map(row));
     text.push_str(&table::render(&rows));
     for note in sites.iter().filter_map(note) {
@@ -97,7 +99,8 @@ fn headline(topology: &Topology, sites: &[SiteStatus]) -> String {
             format!("NO WRITES for {:.1} s: {} is the writer, but holds no lease", for_ms as f64 / 1000.0, view.writer)
         }
     };
-    let transfer = view.transfer.as_ref().map(|transfer| format!("; a {} to {} is under way", transfer.kind, transfer.to));
+    let transfer =
+        view.transfer.as_ref().map(|transfer| format!("; a {} to {} is under way", transfer.kind, transfer.to));
     format!("{name}  epoch {}  {writes}{}\n\n", view.epoch, transfer.unwrap_or_default())
 }
 
@@ -136,6 +139,7 @@ const GATEWAY_LIVE_MS: u64 = 2500;
 fn cache_words(status: &AgentStatus) -> String {
     let Some(engine) = &status.engine else { return "does not answer".to_owned() };
     match &engine.state {
+        EngineState::Writer if status.role == Some(Role::Reader) => "changing over".to_owned(),
         EngineState::Writer if status.lease_remaining_ms.is_some() => "leads".to_owned(),
         EngineState::Writer => "leads, no lease".to_owned(),
         EngineState::Isolated { .. } => "kept aside".to_owned(),

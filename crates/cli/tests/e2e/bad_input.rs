@@ -37,7 +37,8 @@ fn a_missing_or_old_engine_is_said_before_anything_is_touched() {
     assert!(text.contains("redis-server") && text.contains("make engine"), "{text}");
 
     let old = empty.path().join("redis-server");
-    fs::write(&old, "#!/bin/sh\necho 'Redis server v=6.0.16 sha=00000000:0 malloc=jemalloc-5.2.1 bits=64 build=1'\n").unwrap();
+    fs::write(&old, "#!/bin/sh\necho 'Redis server v=6.0.16 sha=00000000:0 malloc=jemalloc-5.2.1 bits=64 build=1'\n")
+        .unwrap();
     fs::set_permissions(&old, fs::Permissions::from_mode(0o755)).unwrap();
     let output = env.command(&["up"]).env("TIDELOCK_ENGINE", &old).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -65,7 +65,11 @@ async fn a_switchover_whose_command_is_killed_comes_to_its_end() {
     kill_when(&env, &["switchover", "--to", UK], Duration::from_millis(250)).await;
     eventually("that somebody writes", || async {
         let status = env.status();
-        if status["writable"] == true && status["register"]["transfer"].is_null() { Ok(()) } else { Err(status.to_string()) }
+        if status["writable"] == true && status["register"]["transfer"].is_null() {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
     })
     .await;
     let mut uk = env.client(UK).await;
@@ -108,7 +112,8 @@ async fn a_killed_gateway_and_a_killed_agent_come_back_and_nothing_is_lost() {
     signal(env.pid("agent-eastus2"), Signal::KILL);
     signal(env.pid("gateway-eastus2"), Signal::KILL);
     eventually("a write through the other region", || async {
-        let mut client = tidelock_redis_client::Client::connect(&env.options(UK).await).await.map_err(|err| err.to_string())?;
+        let mut client =
+            tidelock_redis_client::Client::connect(&env.options(UK).await).await.map_err(|err| err.to_string())?;
         client.command(&["SET", "k", "w"]).await.map_err(|err| err.to_string())
     })
     .await;

@@ -41,13 +41,23 @@ async fn writes_land_at_the_writer_and_are_read_everywhere(env: &Env) {
 async fn an_independent_client_works(env: &Env) {
     let gateway = env.gateway(UK);
     let key = env.access_key(UK).await;
-    let url = format!("redis://:{}@{gateway}/", key.expose_secret().replace('/', "%2F").replace('+', "%2B").replace('=', "%3D"));
+    let url = format!(
+        "redis://:{}@{gateway}/",
+        key.expose_secret().replace('/', "%2F").replace('+', "%2B").replace('=', "%3D")
+    );
     let client = redis::Client::open(url).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let count: i64 = connection.incr("visits", 5).await.unwrap();
     assert_eq!(count, 5);
-    let (a, b): (i64, String) =
-        redis::pipe().atomic().incr("visits", 1).set("name", "x").ignore().get("name").query_async(&mut connection).await.unwrap();
+    let (a, b): (i64, String) = redis::pipe()
+        .atomic()
+        .incr("visits", 1)
+        .set("name", "x")
+        .ignore()
+        .get("name")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
     assert_eq!((a, b.as_str()), (6, "x"));
 }
 

@@ -14,24 +14,24 @@ use tidelock_model::{BootClock, Location, SecretString};
 use tidelock_redis_client::{Client, ConnectOptions, Endpoint};
 
 /// Nothing here takes longer on two busy cores, unless it hangs.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub const EAST: &str = "eastus2";
-pub const UK: &str = "uksouth";
+pub(crate) const EAST: &str = "eastus2";
+pub(crate) const UK: &str = "uksouth";
 
-pub fn place(name: &str) -> Location {
+pub(crate) fn place(name: &str) -> Location {
     Location::new(name).unwrap()
 }
 
 /// An environment's directory, its file and the program. Dropping it takes everything down.
-pub struct Env {
+pub(crate) struct Env {
     root: tempfile::TempDir,
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
 }
 
 impl Env {
     /// Nothing is up yet. Sockets' paths are short, so the directory is one of /tmp.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = tempfile::Builder::new().prefix("tl").tempdir_in("/tmp").unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../envs/dev.tfvars");
         let file = root.path().join("dev.tfvars");
@@ -40,22 +40,22 @@ impl Env {
     }
 
     /// Up and ready.
-    pub fn up() -> Self {
+    pub(crate) fn up() -> Self {
         let env = Self::new();
         env.run(&["up"]).success();
         env
     }
 
-    pub fn state_dir(&self) -> PathBuf {
+    pub(crate) fn state_dir(&self) -> PathBuf {
         self.root.path().join("state")
     }
 
-    pub fn environment_dir(&self) -> PathBuf {
+    pub(crate) fn environment_dir(&self) -> PathBuf {
         self.state_dir().join("app-dev")
     }
 
     /// `tidelock VERB FILE ARGUMENTS...`
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         #[allow(clippy::disallowed_methods)] // the program under test is run as a person runs it
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidelock"));
         command.env("TIDELOCK_STATE_DIR", self.state_dir()).env_remove("RUST_LOG").stdin(Stdio::null());
@@ -64,25 +64,25 @@ impl Env {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran { what: arguments.join(" "), output: self.command(arguments).output().unwrap() }
     }
 
     /// Starts a command and lets it run.
-    pub fn start(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    pub fn status(&self) -> Json {
+    pub(crate) fn status(&self) -> Json {
         let ran = self.run(&["status", "-o", "json"]).success();
         serde_json::from_slice(&ran.output.stdout).unwrap()
     }
 
-    pub fn cloud(&self) -> CloudControl {
+    pub(crate) fn cloud(&self) -> CloudControl {
         CloudControl::new(&self.environment_dir().join("cloud/control.sock"))
     }
 
-    pub fn topology(&self) -> Json {
+    pub(crate) fn topology(&self) -> Json {
         serde_json::from_slice(&fs::read(self.environment_dir().join("topology.json")).unwrap()).unwrap()
     }
 
@@ -92,42 +92,40 @@ impl Env {
         sites.iter().find(|site| site["location"] == region).unwrap().clone()
     }
 
-    pub fn gateway(&self, region: &str) -> SocketAddr {
+    pub(crate) fn gateway(&self, region: &str) -> SocketAddr {
         self.site(region)["cache"]["gateways"][0].as_str().unwrap().parse().unwrap()
     }
 
-    pub fn private_endpoint(&self, region: &str) -> SocketAddr {
+    pub(crate) fn private_endpoint(&self, region: &str) -> SocketAddr {
         self.site(region)["cache"]["private_endpoint"].as_str().unwrap().parse().unwrap()
     }
 
-    pub fn server_name(&self, region: &str) -> String {
+    pub(crate) fn server_name(&self, region: &str) -> String {
         self.site(region)["cache"]["server_name"].as_str().unwrap().to_owned()
     }
 
     /// The region's access key, from its own vault's answer to a gateway's credential.
-    pub async fn access_key(&self, region: &str) -> SecretString {
+    pub(crate) async fn access_key(&self, region: &str) -> SecretString {
         let name = format!("gateway-{region}-1");
         let dir = self.environment_dir().join("workloads").join(&name);
         let credential = fs::read(dir.join("credential.json")).unwrap();
         let credential = tidelock_secrets::ClientCredential::from_json(&credential).unwrap();
         let http = tidelock_secrets::http_client(&self.ca()).unwrap();
-        let tokens =
-            tidelock_secrets::TokenSource::new(http.clone(), credential, tidelock_secrets::VAULT_SCOPE);
+        let tokens = tidelock_secrets::TokenSource::new(http.clone(), credential, tidelock_secrets::VAULT_SCOPE);
         let cache = &self.site(region)["cache"];
-        let vault =
-            tidelock_secrets::VaultClient::new(http, cache["vault_url"].as_str().unwrap(), tokens).unwrap();
+        let vault = tidelock_secrets::VaultClient::new(http, cache["vault_url"].as_str().unwrap(), tokens).unwrap();
         vault.get_secret(cache["access_key_secret"].as_str().unwrap()).await.unwrap().expect("the access key")
     }
 
-    pub fn ca(&self) -> Vec<u8> {
+    pub(crate) fn ca(&self) -> Vec<u8> {
         fs::read(self.environment_dir().join("ca/ca.pem")).unwrap()
     }
 
-    pub async fn client(&self, region: &str) -> Client {
+    pub(crate) async fn client(&self, region: &str) -> Client {
         Client::connect(&self.options(region).await).await.unwrap()
     }
 
-    pub async fn options(&self, region: &str) -> ConnectOptions {
+    pub(crate) async fn options(&self, region: &str) -> ConnectOptions {
         ConnectOptions {
             endpoint: Endpoint::Tcp(self.gateway(region)),
             username: None,
@@ -137,7 +135,7 @@ impl Env {
         }
     }
 
-    pub async fn targets(&self) -> Vec<GatewayTarget> {
+    pub(crate) async fn targets(&self) -> Vec<GatewayTarget> {
         let mut targets = Vec::new();
         for region in [EAST, UK] {
             targets.push(GatewayTarget {
@@ -149,25 +147,26 @@ impl Env {
         targets
     }
 
-    pub async fn load(&self) -> RunningLoad {
-        let settings = LoadSettings { writers_per_region: 2, readers_per_region: 1, rate: 100, ..LoadSettings::default() };
+    pub(crate) async fn load(&self) -> RunningLoad {
+        let settings =
+            LoadSettings { writers_per_region: 2, readers_per_region: 1, rate: 100, ..LoadSettings::default() };
         Load::start(self.targets().await, settings, Arc::new(BootClock)).await.unwrap()
     }
 
     /// Processes of this environment that run now: name and id.
-    pub fn processes(&self) -> Vec<(String, u32)> {
+    pub(crate) fn processes(&self) -> Vec<(String, u32)> {
         let left = tidelock_local_cloud::leftovers(&self.environment_dir().join("cloud")).unwrap();
         left.into_iter().map(|left| (left.name, left.pid)).collect()
     }
 
-    pub fn pid(&self, name: &str) -> u32 {
+    pub(crate) fn pid(&self, name: &str) -> u32 {
         let all = self.processes();
         let found = all.iter().find(|(known, _)| known.starts_with(name));
         found.unwrap_or_else(|| panic!("no process {name} among {all:?}")).1
     }
 
     /// Nothing of this environment runs or lies about.
-    pub fn assert_clean(&self) {
+    pub(crate) fn assert_clean(&self) {
         let marker = self.environment_dir();
         let running = processes_mentioning(&marker);
         assert!(running.is_empty(), "left running: {running:?}");
@@ -203,7 +202,7 @@ fn list(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Every process whose command line or environment names `dir`.
-pub fn processes_mentioning(dir: &Path) -> Vec<String> {
+pub(crate) fn processes_mentioning(dir: &Path) -> Vec<String> {
     let needle = dir.to_string_lossy().into_owned();
     let own = std::process::id().to_string();
     let entries = fs::read_dir("/proc").unwrap().flatten();
@@ -220,9 +219,9 @@ pub fn processes_mentioning(dir: &Path) -> Vec<String> {
 }
 
 /// A command that has ended.
-pub struct Ran {
-    pub what: String,
-    pub output: Output,
+pub(crate) struct Ran {
+    pub(crate) what: String,
+    pub(crate) output: Output,
 }
 
 impl std::fmt::Debug for Ran {
@@ -234,22 +233,22 @@ impl std::fmt::Debug for Ran {
 }
 
 impl Ran {
-    pub fn success(self) -> Self {
+    pub(crate) fn success(self) -> Self {
         self.code(0)
     }
 
-    pub fn code(self, code: i32) -> Self {
+    pub(crate) fn code(self, code: i32) -> Self {
         assert_eq!(self.output.status.code(), Some(code), "{self:?}");
         self
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let all = [self.output.stdout.as_slice(), self.output.stderr.as_slice()].concat();
         String::from_utf8_lossy(&all).into_owned()
     }
 
     /// stdout and stderr together hold all of `words`.
-    pub fn says(self, words: &[&str]) -> Self {
+    pub(crate) fn says(self, words: &[&str]) -> Self {
         let text = self.text();
         for word in words {
             assert!(text.contains(word), "{word:?} is missing: {self:?}");
@@ -259,7 +258,7 @@ impl Ran {
 }
 
 /// Looks until `look` is content; the last word is in the panic.
-pub async fn eventually<T, F: Future<Output = Result<T, String>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Result<T, String>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let mut last = String::new();
     let waited = tokio::time::timeout(PATIENCE, async {
         loop {
@@ -275,7 +274,7 @@ pub async fn eventually<T, F: Future<Output = Result<T, String>>>(what: &str, mu
 }
 
 /// The value of `key` in a region, as soon as it is `wanted`.
-pub async fn until_reads(client: &mut Client, key: &str, wanted: &str) {
+pub(crate) async fn until_reads(client: &mut Client, key: &str, wanted: &str) {
     let client = tokio::sync::Mutex::new(client);
     eventually(&format!("that {key} is {wanted:?}"), || async {
         let value = client.lock().await.command(&["GET", key]).await.map_err(|err| err.to_string())?;
@@ -284,7 +283,7 @@ pub async fn until_reads(client: &mut Client, key: &str, wanted: &str) {
     .await;
 }
 
-pub fn signal(pid: u32, signal: rustix::process::Signal) {
+pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
 }

@@ -41,7 +41,11 @@ async fn a_switchover_under_load_loses_nothing_and_clients_stay_connected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switchover_to_a_reader_that_is_cut_off_is_refused_and_the_writer_goes_on() {
     let env = Env::up();
-    let engine = env.processes().into_iter().map(|(name, _)| name).find(|name| name.contains("engine") && name.contains("replica"));
+    let engine = env
+        .processes()
+        .into_iter()
+        .map(|(name, _)| name)
+        .find(|name| name.contains("engine") && name.contains("replica"));
     let engine = engine.unwrap_or_else(|| panic!("no engine of uksouth among {:?}", env.processes()));
     // Stopped, not killed: its connections stay open and nothing answers.
     env.cloud().signal_process(&engine, tidelock_control::cloud_api::KillSignal::Stop).await.unwrap();

@@ -184,7 +184,11 @@ impl Report {
         if let (Some(objective), rto) = (self.rto_objective, loss.rto)
             && rto.is_none_or(|rto| rto > objective)
         {
-            self.missed.push(format!("run {run}: RTO {} against an objective of {}", words(rto), words(Some(objective))));
+            self.missed.push(format!(
+                "run {run}: RTO {} against an objective of {}",
+                words(rto),
+                words(Some(objective))
+            ));
         }
         self.switchovers.push(switchover);
         self.region_losses.push(loss);
@@ -205,7 +209,9 @@ impl Report {
             }
         }
         if self.violations.is_empty() {
-            text.push_str("No invariant was violated: planned moves lost nothing, reads in the surviving region never\n");
+            text.push_str(
+                "No invariant was violated: planned moves lost nothing, reads in the surviving region never\n",
+            );
             text.push_str("failed, and no loss exceeded what was declared.\n");
         }
         text.push_str(&format!("Again: {}\n", self.command));

@@ -44,7 +44,9 @@ pub(super) async fn latencies(stage: &Stage) -> Outcome<ReadLatencies> {
     };
     let mut near = Client::connect(&gateway(&reader)?).await.context("the reader's gateway")?;
     let mut at_writer = Client::connect(&gateway(&view.writer)?).await.context("the writer's gateway")?;
-    near.command(&["SET", "demo:hello", "written in the reader's region"]).await.context("a write through the reader")?;
+    near.command(&["SET", "demo:hello", "written in the reader's region"])
+        .await
+        .context("a write through the reader")?;
     at_writer.command(&["SET", "demo:there", "written at the writer"]).await.context("a write at the writer")?;
     let near = &tokio::sync::Mutex::new(near);
     wait::until("that both writes can be read in the reader's region", RECOVERY_LIMIT, || async {
@@ -55,7 +57,8 @@ pub(super) async fn latencies(stage: &Stage) -> Outcome<ReadLatencies> {
         }
     })
     .await?;
-    let read_there = at_writer.command(&["EXISTS", "demo:hello", "demo:there"]).await.context("a read at the writer")?;
+    let read_there =
+        at_writer.command(&["EXISTS", "demo:hello", "demo:there"]).await.context("a read at the writer")?;
     if read_there.as_integer() != Some(2) {
         return Err(Failure::error("a write that was acknowledged in one region cannot be read at the writer"));
     }
