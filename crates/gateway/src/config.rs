@@ -93,6 +93,23 @@ pub struct GatewayLimits {
     pub max_reply: usize,
 }
 
+impl GatewayLimits {
+    /// The longest whole request, and so much is read ahead while replies wait: a client may send a long pipeline before it
+    /// reads.
+    pub(crate) const fn input_limit(&self) -> usize {
+        self.max_request.saturating_add(crate::limits::READ_SIZE)
+    }
+
+    /// Limits on what an authenticated client sends.
+    pub(crate) const fn requests(&self) -> tidelock_resp::RequestLimits {
+        tidelock_resp::RequestLimits {
+            max_bulk: self.max_bulk,
+            max_request: self.max_request,
+            max_args: tidelock_resp::MAX_ARGS,
+        }
+    }
+}
+
 impl Default for GatewayLimits {
     /// 10 000 connections, 64 MiB arguments, 128 MiB requests, 512 MiB replies.
     fn default() -> Self {

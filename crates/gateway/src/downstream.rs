@@ -6,7 +6,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::limits::{INPUT_AHEAD_LIMIT, OUTPUT_SOFT_LIMIT, READ_SIZE, SLOW_CLIENT_TIMEOUT};
+use crate::limits::{OUTPUT_SOFT_LIMIT, READ_SIZE, SLOW_CLIENT_TIMEOUT};
 
 /// The connection cannot be used any more.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,8 @@ pub(crate) struct Downstream {
     /// The other side has said that it sends no more.
     pub(crate) finished: bool,
     unflushed: bool,
+    /// No more than this is read ahead of what is carried out; one whole request fits.
+    input_limit: usize,
 }
 
 impl std::fmt::Debug for Downstream {
@@ -42,6 +44,7 @@ impl Downstream {
     pub(crate) fn new(
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
+        input_limit: usize,
     ) -> Self {
         Self {
             reader: Box::new(reader),
@@ -50,12 +53,13 @@ impl Downstream {
             output: BytesMut::new(),
             finished: false,
             unflushed: false,
+            input_limit,
         }
     }
 
     /// Nobody: what is written stays in `output`, nothing is ever read.
     pub(crate) fn nobody() -> Self {
-        let mut nobody = Self::new(tokio::io::empty(), Full);
+        let mut nobody = Self::new(tokio::io::empty(), Full, 0);
         nobody.finished = true;
         nobody
     }
@@ -68,7 +72,7 @@ impl Downstream {
     /// Sends waiting replies or reads further input, whichever can be done; returns after one step. May be dropped
     /// half-way without loss. Never returns if there is nothing it could do.
     pub(crate) async fn progress(&mut self) -> io::Result<()> {
-        let may_read = !self.finished && self.input.len() < INPUT_AHEAD_LIMIT;
+        let may_read = !self.finished && self.input.len() < self.input_limit;
         let may_write = !self.output.is_empty() || self.unflushed;
         if may_read {
             self.input.reserve(READ_SIZE);

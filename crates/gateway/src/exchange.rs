@@ -126,7 +126,7 @@ impl Executor {
             Stop::Lost(reason) => {
                 tracing::debug!(slot = ?burst.slot, %reason, left, "an upstream was lost with commands under way");
                 for order in orders_mut(batch, left) {
-                    order.lost = (!order.read || order.is_inside()).then(|| reason.clone());
+                    order.lost = (!order.may_repeat()).then(|| reason.clone());
                 }
                 Ending::Lost
             }

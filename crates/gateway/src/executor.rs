@@ -151,9 +151,14 @@ impl Executor {
 
     /// Answers what can only be answered with an error, without asking anybody.
     fn answer_without_upstream(&mut self, order: &mut Order, out: &mut BytesMut) -> bool {
-        if let Some(why) = order.lost.take().filter(|_| !order.read || order.is_inside()) {
-            count(&self.counters.unknown);
-            reply::unknown(out, &why);
+        if let Some(why) = order.lost.take() {
+            if order.read && !order.is_inside() {
+                count(&self.counters.refused);
+                reply::not_served(out, &why);
+            } else {
+                count(&self.counters.unknown);
+                reply::unknown(out, &why);
+            }
             self.note_failed(order.step);
             return true;
         }

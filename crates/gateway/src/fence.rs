@@ -31,7 +31,7 @@ struct Lease {
     until: BootTime,
 }
 
-/// There was certainly no writer from `ended` to `known_at`.
+/// There was certainly no writer from `ended` to `known_at`; what was since then is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoWriter {
     pub(crate) ended: BootTime,
@@ -103,11 +103,12 @@ impl Fence {
             let until = state.lease.map_or(until, |lease| lease.until.max(until));
             state.lease = Some(Lease { epoch: update.epoch, until });
         }
-        state.no_writer = update.no_writer_for_ms.map(|span| NoWriter {
+        // If there may be a writer again, it remains true that there was none before.
+        if let Some(span) = update.no_writer_for_ms {
             // The agent spoke at some moment between question and answer: take the worse end for each use.
-            ended: answered_at - Duration::from_millis(span),
-            known_at: asked_at,
-        });
+            let ended = answered_at - Duration::from_millis(span);
+            state.no_writer = Some(NoWriter { ended, known_at: asked_at });
+        }
         let changed = update.version != state.route.version || update.epoch != state.route.epoch;
         let revived = !had_authority && state.lease.is_some_and(|lease| answered_at < lease.until);
         if changed {

@@ -52,15 +52,12 @@ impl Freshness {
 /// The moment from which the cache's staleness counts.
 ///
 /// - The epoch's own writer has everything, and nobody else can write before its lease ends.
-/// - A reader has everything up to its newest stamp. If there certainly was no writer for a while, nothing was missed in
-///   that while: it does not count.
+/// - A reader has everything up to its newest stamp.
+/// - If there certainly was no writer for a while, nothing was missed in that while: it does not count.
 fn complete_until(view: &View, stamp: Option<BootTime>) -> Option<BootTime> {
-    if let Some(until) = view.lease_until {
-        return Some(until);
-    }
-    let stamp = stamp?;
-    let pause = view.no_writer.map_or(Duration::ZERO, |gap| gap.known_at.saturating_since(gap.ended.max(stamp)));
-    Some(stamp + pause)
+    let known = view.lease_until.max(stamp)?;
+    let pause = view.no_writer.map_or(Duration::ZERO, |gap| gap.known_at.saturating_since(gap.ended.max(known)));
+    Some(known + pause)
 }
 
 #[cfg(test)]
@@ -102,6 +99,8 @@ mod tests {
         // Stamp 90, the writer ended at 92, known at 99: stale by 2 s then, and by one more each second after 99.
         let moment = complete_until(&view(100, None, Some((92, 99))), Some(at(90))).unwrap();
         assert_eq!(at(99).saturating_since(moment), Duration::from_secs(2));
+        // The last writer itself, after its lease.
+        assert_eq!(complete_until(&view(100, Some(93), Some((92, 99))), None), Some(at(99)));
         // A stamp newer than the end of the writer: nothing was missed.
         assert_eq!(complete_until(&view(100, None, Some((88, 99))), Some(at(90))), Some(at(99)));
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use rustls::{ClientConfig, ServerConfig};
+use tidelock_control::ControlClient;
 use tidelock_control::agent_api::GatewayCounters;
 use tidelock_model::Location;
 use tidelock_redis_client::Endpoint;
@@ -20,6 +21,7 @@ use crate::counters::Counters;
 use crate::fence::Fence;
 use crate::freshness::Freshness;
 use crate::limits::DRAIN_TIMEOUT;
+use crate::poll;
 use crate::server;
 use crate::shared::Shared;
 use crate::stamps;
@@ -97,6 +99,12 @@ impl Gateway {
     #[must_use]
     pub fn staleness(&self) -> Option<Duration> {
         self.shared.freshness.staleness()
+    }
+
+    /// Acts on the routes of the region's agent, and reports to it, until `shutdown`. While the agent cannot be reached its
+    /// last word holds, and authority runs out by itself.
+    pub async fn follow(&self, agent: ControlClient, shutdown: CancellationToken) {
+        poll::follow(Arc::clone(&self.shared), agent, shutdown).await;
     }
 
     /// Serves both listeners until `shutdown`; what is under way then may go on for a moment.

@@ -12,8 +12,6 @@ pub(crate) const COALESCE_BELOW: usize = 16 * 1024;
 pub(crate) const READ_SIZE: usize = 16 * 1024;
 /// A client that has so many bytes of replies waiting gets no new commands carried out until it reads.
 pub(crate) const OUTPUT_SOFT_LIMIT: usize = 1024 * 1024;
-/// While its replies wait, so many bytes of further commands are read: a client may send a long pipeline before it reads.
-pub(crate) const INPUT_AHEAD_LIMIT: usize = 64 * 1024 * 1024;
 /// A client that does not read for so long although its output is full is dropped.
 pub(crate) const SLOW_CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A client that has not authenticated by then is dropped.

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use tidelock_control::{Identity, IdentityRole};
 use tidelock_model::{Epoch, Location};
 use tidelock_redis_client::Stream;
-use tidelock_resp::{Command, RequestDecoder, RequestLimits, Value, parse};
+use tidelock_resp::{Command, RequestDecoder, Value, parse};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +73,7 @@ fn parse_preface(line: &[u8], caller: &Identity) -> Option<Preface> {
 /// Serves one caller, whose certificate has been verified to be `caller`'s.
 pub(crate) async fn serve(shared: Arc<Shared>, stream: Box<dyn Stream>, caller: Identity, shutdown: CancellationToken) {
     let (reader, writer) = tokio::io::split(stream);
-    let mut other = Downstream::new(reader, writer);
+    let mut other = Downstream::new(reader, writer, shared.limits.input_limit());
     let ended = tokio::select! {
         ended = run(shared, &mut other, &caller) => ended,
         () = shutdown.cancelled() => Ok(()),
@@ -177,11 +177,7 @@ impl PeerSession {
 
     /// Whether the input may hold more.
     fn plan(&mut self, batch: &mut VecDeque<Pending>, other: &mut Downstream) -> Result<bool, Gone> {
-        let limits = RequestLimits {
-            max_bulk: self.shared.limits.max_bulk,
-            max_request: self.shared.limits.max_request,
-            ..RequestLimits::default()
-        };
+        let limits = self.shared.limits.requests();
         while batch.len() < MAX_BATCH {
             match self.decoder.decode(&mut other.input, &limits) {
                 Ok(Some(command)) => batch.push_back(self.pending(command)),

@@ -64,6 +64,12 @@ impl Order {
         self.read && !self.writer_only && !self.avoid_local
     }
 
+    /// If it was sent and not answered, it may be sent again without the client noticing. A blocking read may not: what
+    /// came between the two would be missed.
+    pub(crate) const fn may_repeat(&self) -> bool {
+        self.read && !self.blocks && !self.is_inside()
+    }
+
     /// It changes data as soon as it is carried out, so it needs authority.
     pub(crate) const fn is_write(&self) -> bool {
         !self.read && matches!(self.step, Step::Outside | Step::Execute)

@@ -71,7 +71,7 @@ fn adopt(shared: &Shared, route: GatewayRoute, asked_at: tidelock_model::BootTim
     let before = shared.fence.route();
     let (version, epoch, writes) = (route.version, route.epoch, route.writes.clone());
     if !shared.fence.adopt(route, asked_at) {
-        tracing::warn!(%epoch, current = %before.epoch, "the agent's route belongs to an older epoch and is ignored");
+        tracing::debug!(%epoch, current = %before.epoch, "the agent's route belongs to an older epoch and is ignored");
     } else if version != before.version || epoch != before.epoch {
         tracing::info!(version, %epoch, ?writes, "a new route");
     }

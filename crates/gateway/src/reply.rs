@@ -18,12 +18,7 @@ pub(crate) fn unknown(out: &mut BytesMut, why: &str) {
 }
 
 pub(crate) fn not_served(out: &mut BytesMut, why: &str) {
-    encode_error(
-        out,
-        &format!(
-            "MASTERDOWN tidelock: {why}, and the local cache may be staler than the bound; the read was not served"
-        ),
-    );
+    encode_error(out, &format!("MASTERDOWN tidelock: {why}; the read was not served, send it again"));
 }
 
 pub(crate) fn discarded(out: &mut BytesMut, why: &str) {

@@ -19,7 +19,6 @@ use crate::error::GatewayError;
 use crate::fence::Fence;
 use crate::gateway::{Gateway, GatewayParts};
 use crate::limits::KEY_REFRESH_INTERVAL;
-use crate::poll;
 
 /// The secret with this region's gateways' certificate and key.
 const IDENTITY_SECRET: &str = "gateway-identity";
@@ -53,7 +52,7 @@ pub async fn run(config: GatewayConfig, shutdown: CancellationToken) -> Result<(
         limits: config.limits,
     });
     tracing::info!(name = %config.name, location = %config.location, listen = %config.listen, "the gateway serves");
-    let follow = poll::follow(Arc::clone(&gateway.shared), agent, shutdown.clone());
+    let follow = gateway.follow(agent, shutdown.clone());
     let refresh = refresh_keys(&gateway, &vault, &config, shutdown.clone());
     tokio::join!(gateway.serve(clients, peers, shutdown.clone()), follow, refresh);
     Ok(())

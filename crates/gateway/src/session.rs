@@ -47,6 +47,7 @@ impl Session {
     pub(crate) fn new(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) -> Self {
         let listener = stream.local_addr().map(|address| address.to_string()).unwrap_or_default();
         let (reader, writer) = stream.into_split();
+        let input_limit = shared.limits.input_limit();
         let profile = Profile {
             id: shared.next_connection_id.fetch_add(1, Ordering::Relaxed),
             address: peer.to_string(),
@@ -59,7 +60,7 @@ impl Session {
         Self {
             executor: Executor::new(Arc::clone(&shared), Mode::Client, Protocol::default()),
             shared,
-            client: Downstream::new(reader, writer),
+            client: Downstream::new(reader, writer, input_limit),
             decoder: RequestDecoder::default(),
             planner: Planner::default(),
             subscriptions: None,
@@ -138,14 +139,9 @@ impl Session {
 
     /// Takes commands from the input until there are no more, or one must be dealt with alone.
     fn plan(&mut self, batch: &mut VecDeque<Pending>) -> Next {
-        let limits = if self.profile.authenticated {
-            RequestLimits {
-                max_bulk: self.shared.limits.max_bulk,
-                max_request: self.shared.limits.max_request,
-                ..RequestLimits::default()
-            }
-        } else {
-            RequestLimits::UNAUTHENTICATED
+        let limits = match self.profile.authenticated {
+            true => self.shared.limits.requests(),
+            false => RequestLimits::UNAUTHENTICATED,
         };
         while batch.len() < MAX_BATCH {
             let command = match self.decoder.decode(&mut self.client.input, &limits) {

@@ -129,7 +129,7 @@ impl Drop for Engine {
     }
 }
 
-fn options(endpoint: Endpoint, user: &str, password: &str) -> ConnectOptions {
+pub(crate) fn options(endpoint: Endpoint, user: &str, password: &str) -> ConnectOptions {
     ConnectOptions {
         endpoint,
         username: Some(user.to_owned()),
@@ -139,7 +139,7 @@ fn options(endpoint: Endpoint, user: &str, password: &str) -> ConnectOptions {
     }
 }
 
-fn authority() -> &'static (TempDir, CertificateAuthority) {
+pub(crate) fn authority() -> &'static (TempDir, CertificateAuthority) {
     static AUTHORITY: OnceLock<(TempDir, CertificateAuthority)> = OnceLock::new();
     AUTHORITY.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
