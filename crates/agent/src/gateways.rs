@@ -42,7 +42,7 @@ fn note(shared: &Shared, poll: GatewayPoll) {
 /// afterwards sees it.
 fn answer(shared: &Shared, name: &str) -> GatewayRoute {
     route::refresh(shared);
-    let mut answer = route::initial();
+    let mut answer = shared.route.borrow().clone();
     shared.gateways.send_modify(|gateways| {
         answer = shared.route.borrow().clone();
         if let (WriteRoute::Local { valid_for_ms }, Some(record)) = (&answer.writes, gateways.get_mut(name)) {
@@ -56,6 +56,9 @@ fn answer(shared: &Shared, name: &str) -> GatewayRoute {
 /// Gateways that may still send writes under a route older than `version`, and how many writes are on their way.
 pub(crate) fn not_drained(shared: &Shared, version: u64) -> Vec<String> {
     let now = shared.now();
+    if now < shared.earlier_authority_until {
+        return vec!["gateways of an earlier life of this agent (unknown)".to_owned()];
+    }
     let gateways = shared.gateways.borrow();
     gateways
         .iter()
@@ -71,4 +74,70 @@ pub(crate) fn not_drained(shared: &Shared, version: u64) -> Vec<String> {
 /// The smallest staleness any gateway of this region has measured lately, in milliseconds.
 pub(crate) fn staleness_ms(shared: &Shared) -> Option<u64> {
     shared.gateways.borrow().values().filter_map(|record| record.poll.staleness_ms).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use tidelock_control::agent_api::GatewayCounters;
+
+    use super::*;
+    use crate::shared::testing;
+
+    fn poll_of(version: u64, in_flight: u64) -> GatewayPoll {
+        GatewayPoll {
+            gateway: "g".into(),
+            known_version: version,
+            writes_in_flight: in_flight,
+            hold_ms: 0,
+            staleness_ms: None,
+            counters: GatewayCounters::default(),
+        }
+    }
+
+    /// The gateway was told that it may write for three seconds, under version 1.
+    fn with_authority() -> (Arc<Shared>, Arc<tidelock_model::ManualClock>) {
+        let (shared, clock) = testing::shared();
+        note(&shared, poll_of(1, 0));
+        let until = shared.now() + Duration::from_secs(3);
+        shared.gateways.send_modify(|gateways| {
+            if let Some(record) = gateways.get_mut("g") {
+                record.authority_until = until;
+            }
+        });
+        (shared, clock)
+    }
+
+    #[test]
+    fn a_gateway_is_drained_when_it_knows_and_nothing_is_under_way() {
+        let (shared, _) = with_authority();
+        assert_eq!(not_drained(&shared, 2).len(), 1, "it still acts on version 1");
+        note(&shared, poll_of(2, 3));
+        assert_eq!(not_drained(&shared, 2), ["g (3 in flight)"]);
+        note(&shared, poll_of(2, 0));
+        assert!(not_drained(&shared, 2).is_empty());
+    }
+
+    #[test]
+    fn what_an_earlier_life_of_the_agent_promised_is_waited_out() {
+        let (shared, clock) = testing::shared_after_restart();
+        assert_eq!(not_drained(&shared, 2).len(), 1, "an unknown gateway may still write");
+        clock.advance(shared.timings.lease);
+        assert!(not_drained(&shared, 2).is_empty());
+    }
+
+    #[test]
+    fn a_silent_gateway_is_drained_when_its_authority_is_over() {
+        let (shared, clock) = with_authority();
+        clock.advance(Duration::from_millis(2999));
+        assert_eq!(not_drained(&shared, 2).len(), 1);
+        clock.advance(Duration::from_millis(1));
+        assert!(not_drained(&shared, 2).is_empty());
+    }
+
+    #[test]
+    fn a_poll_does_not_make_an_earlier_promise_forgotten() {
+        let (shared, _) = with_authority();
+        note(&shared, poll_of(1, 0));
+        assert_eq!(not_drained(&shared, 2).len(), 1);
+    }
 }

@@ -13,7 +13,7 @@ use tidelock_redis_client::acl::EngineProfile;
 use tokio::sync::Mutex;
 
 use crate::engine::EngineAccess;
-use crate::shared::{Drain, Shared};
+use crate::shared::{Drain, HandedOver, Shared};
 use crate::{gateways, route};
 
 /// Gateways must have stopped within this time, or the switchover is called off: it bounds the write outage it can cause.
@@ -82,6 +82,8 @@ async fn stop_and_release(
         epoch: drain.epoch,
         transfer_id: drain.transfer_id.clone(),
     };
+    let handed_over = HandedOver { transfer_id: drain.transfer_id.clone(), history: history.clone() };
+    shared.handed_over.send_replace(Some(handed_over));
     shared.register.request(release).await.map_err(|err| unavailable(err.to_string()))?;
     Ok(HandoverReply { replication_id: history.id, offset: history.offset })
 }

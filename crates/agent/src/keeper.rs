@@ -76,6 +76,7 @@ async fn round(shared: &Shared, engine: &Mutex<EngineAccess>) -> Result<bool, Ro
         seen_at,
         may_write,
         may_read: verdict.may_read,
+        holds_data: sighting.keys > 0 || sighting.history.offset > 0,
         held: verdict.held.clone(),
     };
     shared.engine.send_replace(Engine::Found(Box::new(finding)));
@@ -136,9 +137,26 @@ async fn observe(shared: &Shared, sighting: &Sighting) -> Observed {
         discard: *shared.discard.borrow(),
     };
     if needs_writer_history(&observed) {
-        observed.writer_history = writer_history(shared, &observed).await;
+        observed.writer_history = match handed_over(shared, &observed) {
+            Some(history) => Some(history),
+            None => writer_history(shared, &observed).await,
+        };
     }
     observed
+}
+
+/// The current epoch was granted for the handover this agent made: the target had reached the end of our history, and
+/// ours has not grown since. So the writer need not be asked, and may even be lost already.
+fn handed_over(shared: &Shared, observed: &Observed) -> Option<History> {
+    let granted = shared.heard()?.view.granted?;
+    let handed_over = shared.handed_over.borrow().clone()?;
+    let own = &observed.history;
+    let unchanged = (&handed_over.history.id, handed_over.history.offset) == (&own.id, own.offset);
+    (handed_over.transfer_id == granted && unchanged).then(|| History {
+        id: granted,
+        offset: own.offset,
+        forked_from: Some((own.id.clone(), own.offset + 1)),
+    })
 }
 
 /// Following another engine than now would give up our own history: only then does the writer's matter.

@@ -45,6 +45,11 @@ impl Peers {
         Ok(Self(peers))
     }
 
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self(BTreeMap::new())
+    }
+
     pub(crate) fn get(&self, location: &Location) -> Option<&Peer> {
         self.0.get(location)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidelock_control::agent_api::{GatewayRoute, WriteRoute};
 use tidelock_control::register_api::LeaseView;
-use tidelock_model::Epoch;
+use tidelock_model::{BootTime, Epoch};
 use tokio_util::sync::CancellationToken;
 
 use crate::shared::{Engine, Shared};
@@ -13,10 +13,17 @@ use crate::shared::{Engine, Shared};
 /// A lease can end without anything else happening; the route is looked at this often.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The route before anything is known.
-pub(crate) fn initial() -> GatewayRoute {
+/// What the register said longer ago is not passed on as if it were true now.
+const HEARD_FRESH: Duration = Duration::from_secs(1);
+
+/// No agent changes its route more often than this, on average over its life.
+const NANOS_PER_VERSION: u64 = 1_000_000;
+
+/// The route before anything is known. Versions go on where an earlier life of this agent could at most have got to, so
+/// that a gateway which outlived it is not taken to know a route that it has never seen.
+pub(crate) fn initial(started: BootTime) -> GatewayRoute {
     GatewayRoute {
-        version: 1,
+        version: started.as_nanos() / NANOS_PER_VERSION,
         epoch: Epoch(0),
         writes: WriteRoute::Hold { reason: "the region's agent has just started".to_owned() },
         local_reads: false,
@@ -39,10 +46,12 @@ pub(crate) fn compute(shared: &Shared) -> GatewayRoute {
         let peers = shared.peers.get(&view.writer).map(|peer| peer.gateways.clone()).unwrap_or_default();
         WriteRoute::Forward { to: view.writer.clone(), peers }
     };
-    // The register's word is about the past: until it was asked, nobody could write for so long.
+    // The register's word is about the past: until it was asked, nobody could write for so long. The gateway counts that
+    // span back from its own question, so an old word must not be passed on.
+    let fresh = shared.now().saturating_since(heard.asked_at) < HEARD_FRESH;
     let no_writer_for_ms = match view.lease {
-        LeaseView::Lapsed { for_ms } => Some(for_ms),
-        LeaseView::Held { .. } => None,
+        LeaseView::Lapsed { for_ms } if fresh => Some(for_ms),
+        LeaseView::Lapsed { .. } | LeaseView::Held { .. } => None,
     };
     GatewayRoute { version: 0, epoch: view.epoch, writes, local_reads, no_writer_for_ms }
 }
@@ -106,4 +115,111 @@ pub(crate) fn refresh(shared: &Shared) -> u64 {
         changed
     });
     version
+}
+
+#[cfg(test)]
+mod tests {
+    use tidelock_control::agent_api::{EngineState, EngineView};
+    use tidelock_control::register_api::RegisterView;
+    use tidelock_failover::HeldLease;
+    use tidelock_model::{Generation, Location};
+
+    use super::*;
+    use crate::shared::{Drain, EngineFinding, Held, testing};
+
+    fn hear(shared: &Shared, writer: &str, lease: LeaseView) {
+        let view = RegisterView {
+            version: 1,
+            group: "dev-grp".into(),
+            generation: Generation(1),
+            epoch: Epoch(4),
+            writer: Location::new(writer).unwrap(),
+            engine: Some("e".into()),
+            lease,
+            transfer: None,
+            granted: None,
+        };
+        shared.hear(view, shared.now());
+    }
+
+    fn find(shared: &Shared, may_write: bool, held: Option<&str>) {
+        let view = EngineView {
+            run_id: "e".into(),
+            state: EngineState::Writer,
+            replication_id: "r".into(),
+            offset: 1,
+            fork: None,
+            keys: 1,
+        };
+        let held = held.map(str::to_owned);
+        let finding = EngineFinding { view, seen_at: shared.now(), may_write, may_read: true, holds_data: true, held };
+        shared.engine.send_replace(Engine::Found(Box::new(finding)));
+    }
+
+    fn hold_lease(shared: &Shared, epoch: u64) {
+        let lease = HeldLease::granted(shared.now(), Duration::from_secs(3));
+        shared.lease.send_replace(Some(Held { epoch: Epoch(epoch), lease }));
+    }
+
+    const HELD: LeaseView = LeaseView::Held { at_most_ms: 1000 };
+
+    #[test]
+    fn the_writer_writes_only_with_an_engine_and_a_valid_lease_of_this_epoch() {
+        let (shared, clock) = testing::shared();
+        assert!(matches!(compute(&shared).writes, WriteRoute::Hold { .. }), "nothing is known yet");
+        hear(&shared, "eastus2", HELD);
+        assert!(matches!(compute(&shared).writes, WriteRoute::Hold { .. }), "the engine was not seen");
+        find(&shared, true, None);
+        assert!(matches!(compute(&shared).writes, WriteRoute::Hold { .. }), "there is no lease");
+        hold_lease(&shared, 3);
+        assert!(matches!(compute(&shared).writes, WriteRoute::Hold { .. }), "the lease is of an older epoch");
+        hold_lease(&shared, 4);
+        assert_eq!(compute(&shared).writes, WriteRoute::Local { valid_for_ms: 3000 });
+        clock.advance(Duration::from_millis(2999));
+        assert_eq!(compute(&shared).writes, WriteRoute::Local { valid_for_ms: 1 });
+        clock.advance(Duration::from_millis(1));
+        assert!(matches!(compute(&shared).writes, WriteRoute::Hold { .. }), "the lease is over");
+    }
+
+    #[test]
+    fn a_drain_holds_writes_although_the_lease_is_valid() {
+        let (shared, _) = testing::shared();
+        hear(&shared, "eastus2", HELD);
+        find(&shared, true, None);
+        hold_lease(&shared, 4);
+        let until = shared.now() + Duration::from_secs(9);
+        shared.drain.send_replace(Some(Drain { transfer_id: "t".into(), epoch: Epoch(4), until }));
+        assert!(matches!(compute(&shared).writes, WriteRoute::Hold { .. }));
+    }
+
+    #[test]
+    fn a_writer_whose_engine_lost_its_data_refuses_at_once() {
+        let (shared, _) = testing::shared();
+        hear(&shared, "eastus2", HELD);
+        find(&shared, false, Some("restarted"));
+        hold_lease(&shared, 4);
+        assert_eq!(compute(&shared).writes, WriteRoute::Refuse { reason: "restarted".into() });
+    }
+
+    #[test]
+    fn a_reader_forwards_and_says_since_when_there_is_no_writer() {
+        let (shared, _) = testing::shared();
+        hear(&shared, "uksouth", LeaseView::Lapsed { for_ms: 700 });
+        let route = compute(&shared);
+        assert!(matches!(route.writes, WriteRoute::Forward { .. }));
+        assert_eq!((route.epoch, route.no_writer_for_ms), (Epoch(4), Some(700)));
+    }
+
+    #[test]
+    fn only_what_gateways_must_act_on_is_a_new_version() {
+        let (shared, clock) = testing::shared();
+        hear(&shared, "eastus2", HELD);
+        find(&shared, true, None);
+        hold_lease(&shared, 4);
+        let version = refresh(&shared);
+        clock.advance(Duration::from_millis(500));
+        assert_eq!(refresh(&shared), version, "less of the lease is left: no news");
+        shared.lease.send_replace(None);
+        assert_eq!(refresh(&shared), version + 1);
+    }
 }

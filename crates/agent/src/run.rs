@@ -200,11 +200,13 @@ fn shared(
     tls: &ClientConfig,
 ) -> Result<Shared, AgentError> {
     let peers = Peers::new(&config.environment, &config.peers, tls)?;
+    let started = clock.now();
     Ok(Shared {
         environment: config.environment.clone(),
         location: config.location.clone(),
         witness: config.cache.is_none(),
         timings: config.timings,
+        earlier_authority_until: started + config.timings.lease,
         clock,
         peers,
         register,
@@ -212,9 +214,10 @@ fn shared(
         engine: watch::channel(Engine::Unknown("not looked at yet".to_owned())).0,
         lease: watch::channel(None).0,
         drain: watch::channel(None).0,
-        route: watch::channel(route::initial()).0,
+        route: watch::channel(route::initial(started)).0,
         saga: watch::channel(None).0,
         gateways: watch::channel(BTreeMap::new()).0,
+        handed_over: watch::channel(None).0,
         discard: watch::channel(false).0,
         look: Notify::new(),
         moving: Arc::new(Mutex::new(())),

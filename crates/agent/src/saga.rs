@@ -167,8 +167,20 @@ impl Saga {
             return Err(guard(format!("the cache in {} does not answer its agent", self.shared.location)));
         };
         match &finding.view.state {
+            EngineState::Isolated { .. } if self.may_be_forced() && finding.holds_data => {
+                Ok(finding.view.run_id.clone())
+            }
             EngineState::Isolated { reason } => {
-                Err(guard(format!("the cache in {} is not fit to be writer: {reason}", self.shared.location)))
+                let advice = if self.kind == TransferKind::Failover && finding.holds_data {
+                    format!(
+                        ". --force makes it the writer with what it holds: everything that {} has acknowledged since it \
+                         became writer would be lost with it",
+                        self.from.writer
+                    )
+                } else {
+                    String::new()
+                };
+                Err(guard(format!("the cache in {} is not fit to be writer: {reason}{advice}", self.shared.location)))
             }
             EngineState::Reader { synced: false, .. } => {
                 Err(guard(format!("the cache in {} holds no complete copy yet", self.shared.location)))
@@ -179,6 +191,11 @@ impl Saga {
             ))),
             EngineState::Reader { .. } | EngineState::Writer => Ok(finding.view.run_id.clone()),
         }
+    }
+
+    /// A person has decided that old data is better than none.
+    fn may_be_forced(&self) -> bool {
+        self.kind == TransferKind::Failover && self.force
     }
 
     async fn check_writer_is_gone(&self) -> Result<(), Refusal> {

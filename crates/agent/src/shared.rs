@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidelock_control::agent_api::{EngineView, GatewayPoll, GatewayRoute, SagaView};
 use tidelock_control::register_api::RegisterView;
-use tidelock_failover::HeldLease;
+use tidelock_failover::{HeldLease, History};
 use tidelock_model::{BootTime, Clock, Epoch, Location, Timings};
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -28,6 +28,8 @@ pub(crate) struct EngineFinding {
     pub(crate) seen_at: BootTime,
     pub(crate) may_write: bool,
     pub(crate) may_read: bool,
+    /// It holds the group's data as of some moment: it is not an engine that has just been started.
+    pub(crate) holds_data: bool,
     pub(crate) held: Option<String>,
 }
 
@@ -62,6 +64,13 @@ pub(crate) struct Drain {
     pub(crate) until: BootTime,
 }
 
+/// A finished handover: what the engine held is what the target had before it was granted the next epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HandedOver {
+    pub(crate) transfer_id: String,
+    pub(crate) history: History,
+}
+
 /// A gateway, since it polled first.
 #[derive(Clone, Debug)]
 pub(crate) struct GatewayRecord {
@@ -86,8 +95,12 @@ pub(crate) struct Shared {
     pub(crate) route: watch::Sender<GatewayRoute>,
     pub(crate) saga: watch::Sender<Option<SagaView>>,
     pub(crate) gateways: watch::Sender<BTreeMap<String, GatewayRecord>>,
+    /// Where this region's engine stopped in the last handover it has made.
+    pub(crate) handed_over: watch::Sender<Option<HandedOver>>,
     /// The operator allows to throw away what only this region's engine holds.
     pub(crate) discard: watch::Sender<bool>,
+    /// Until then a gateway may believe in a promise that an earlier life of this agent has made and this one does not know.
+    pub(crate) earlier_authority_until: BootTime,
     /// The keeper should look again at once.
     pub(crate) look: Notify,
     /// One saga or handover at a time.
@@ -125,5 +138,71 @@ impl Shared {
             }
             !overtaken
         });
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! An agent's shared state without an agent.
+
+    use std::time::Duration;
+
+    use tidelock_control::CallError;
+    use tidelock_control::register_api::{RegisterReply, RegisterRequest};
+    use tidelock_model::ManualClock;
+
+    use super::*;
+    use crate::register::Answer;
+
+    struct NoRegister;
+
+    impl RegisterClient for NoRegister {
+        fn view(&self, _: u64, _: Duration) -> Answer<'_, RegisterView> {
+            Box::pin(async { Err(unreachable_register()) })
+        }
+
+        fn request(&self, _: RegisterRequest) -> Answer<'_, RegisterReply> {
+            Box::pin(async { Err(unreachable_register()) })
+        }
+    }
+
+    fn unreachable_register() -> CallError {
+        CallError::Unreachable { endpoint: "the register".into(), reason: "there is none".into() }
+    }
+
+    /// A region `eastus2` with nothing known yet.
+    pub(crate) fn shared() -> (Arc<Shared>, Arc<ManualClock>) {
+        with_earlier_life(BootTime::from_nanos(0))
+    }
+
+    /// The same, just started again.
+    pub(crate) fn shared_after_restart() -> (Arc<Shared>, Arc<ManualClock>) {
+        with_earlier_life(BootTime::from_nanos(1_000_000_000) + Timings::default().lease)
+    }
+
+    fn with_earlier_life(earlier_authority_until: BootTime) -> (Arc<Shared>, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::starting_at(BootTime::from_nanos(1_000_000_000)));
+        let shared = Shared {
+            environment: "app-dev".into(),
+            location: Location::new("eastus2").unwrap(),
+            witness: false,
+            timings: Timings::default(),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            peers: Peers::none(),
+            register: Arc::new(NoRegister),
+            heard: watch::channel(None).0,
+            engine: watch::channel(Engine::Unknown("not looked at yet".into())).0,
+            lease: watch::channel(None).0,
+            drain: watch::channel(None).0,
+            route: watch::channel(crate::route::initial(BootTime::from_nanos(0))).0,
+            saga: watch::channel(None).0,
+            gateways: watch::channel(BTreeMap::new()).0,
+            handed_over: watch::channel(None).0,
+            discard: watch::channel(false).0,
+            earlier_authority_until,
+            look: Notify::new(),
+            moving: Arc::new(Mutex::new(())),
+        };
+        (Arc::new(shared), clock)
     }
 }

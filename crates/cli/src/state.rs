@@ -134,9 +134,18 @@ impl StateDir {
 
     /// Takes the right to change this environment, or says who has it.
     pub(crate) fn lock(&self, doing: &str) -> Outcome<Lock> {
+        self.take(doing, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Takes the right to work in this environment while nobody brings it up or down: several may have it at once.
+    pub(crate) fn share(&self, doing: &str) -> Outcome<Lock> {
+        self.take(doing, FlockOperation::NonBlockingLockShared)
+    }
+
+    fn take(&self, doing: &str, how: FlockOperation) -> Outcome<Lock> {
         let open = || File::open(&self.path).context(format!("cannot open {}", self.path.display()));
         let directory = open()?;
-        if rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if rustix::fs::flock(&directory, how).is_err() {
             let holder = fs::read_to_string(self.path.join(HOLDER_FILE)).unwrap_or_default();
             let holder = if holder.is_empty() { "another command".to_owned() } else { format!("`tidelock {holder}") };
             return Err(Failure::refused(format!("{holder} is working on {}; nothing was changed", self.id))
@@ -214,6 +223,18 @@ mod tests {
         assert!(refused.message.contains("`tidelock up`"), "{}", refused.message);
         drop(held);
         state.lock("down").unwrap();
+    }
+
+    #[test]
+    fn several_may_work_in_an_environment_but_not_while_it_is_taken_down() {
+        let root = tempfile::tempdir().unwrap();
+        let state = create(root.path());
+        let first = state.share("switchover").unwrap();
+        let second = state.share("failover").unwrap();
+        assert!(state.lock("down").unwrap_err().message.contains("is working on"));
+        drop((first, second));
+        let _down = state.lock("down").unwrap();
+        state.share("switchover").unwrap_err();
     }
 
     #[test]

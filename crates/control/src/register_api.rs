@@ -39,6 +39,8 @@ pub struct RegisterView {
     pub lease: LeaseView,
     /// A transfer under way.
     pub transfer: Option<Transfer>,
+    /// The transfer that made the current epoch; none for the first.
+    pub granted: Option<String>,
 }
 
 /// The answer to an accepted request: the register as it is afterwards, already durable.

@@ -110,6 +110,7 @@ fn view(register: &Register, now: BootTime) -> RegisterView {
         engine: record.engine,
         lease,
         transfer: record.transfer,
+        granted: record.granted,
     }
 }
 
@@ -126,5 +127,89 @@ fn refusal(why: &Rejection) -> Refusal {
     match why {
         Rejection::LeaseNotOver { wait, .. } => refusal.retry_after(*wait),
         _ => refusal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidelock_failover::{Transfer, TransferKind};
+    use tidelock_model::{Epoch, ManualClock};
+
+    use super::*;
+
+    fn place(name: &str) -> Location {
+        Location::new(name).unwrap()
+    }
+
+    struct Kept {
+        dir: tempfile::TempDir,
+        clock: Arc<ManualClock>,
+    }
+
+    impl Kept {
+        fn new() -> Self {
+            let clock = ManualClock::starting_at(BootTime::from_nanos(1_000_000_000));
+            Self { dir: tempfile::tempdir().unwrap(), clock: Arc::new(clock) }
+        }
+
+        fn open(&self) -> RegisterHost {
+            let store = RegisterStore::open(&self.dir.path().join("register.redb")).unwrap();
+            let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+            RegisterHost::open(store, "dev-grp", &place("eastus2"), clock, Timings::default()).unwrap()
+        }
+    }
+
+    fn confirm() -> RegisterRequest {
+        RegisterRequest::Confirm { holder: place("eastus2"), epoch: Epoch(1), engine: "e".into() }
+    }
+
+    fn renew() -> RegisterRequest {
+        RegisterRequest::Renew { holder: place("eastus2"), epoch: Epoch(1), engine: "e".into() }
+    }
+
+    fn begin() -> RegisterRequest {
+        let transfer =
+            Transfer { id: "t".into(), kind: TransferKind::Failover, to: place("uksouth"), engine: "u".into() };
+        RegisterRequest::Begin { expected: Epoch(1), transfer }
+    }
+
+    fn grant() -> RegisterRequest {
+        RegisterRequest::Grant { transfer_id: "t".into() }
+    }
+
+    #[tokio::test]
+    async fn what_was_accepted_is_there_after_a_restart_and_the_lease_is_waited_out_anew() {
+        let kept = Kept::new();
+        let host = kept.open();
+        host.answer_request(confirm()).await.unwrap();
+        assert_eq!(host.answer_request(renew()).await.unwrap().lease_ms, Some(3000));
+        host.answer_request(begin()).await.unwrap();
+        drop(host);
+
+        kept.clock.advance(Duration::from_secs(60));
+        let host = kept.open();
+        let view = host.answer_view(0, Duration::ZERO).await;
+        assert_eq!((view.epoch, view.engine.as_deref()), (Epoch(1), Some("e")));
+        assert_eq!(view.transfer.map(|transfer| transfer.id).as_deref(), Some("t"));
+        let refused = host.answer_request(grant()).await.unwrap_err();
+        assert_eq!((refused.code, refused.retry_after_ms), (RefusalCode::LeaseNotOver, Some(3500)));
+        kept.clock.advance(Duration::from_millis(3500));
+        assert_eq!(host.answer_request(grant()).await.unwrap().view.epoch, Epoch(2));
+        drop(host);
+        let host = kept.open();
+        assert_eq!(host.answer_view(0, Duration::ZERO).await.writer, place("uksouth"));
+    }
+
+    #[tokio::test]
+    async fn a_watcher_is_answered_when_something_changes() {
+        let kept = Kept::new();
+        let host = Arc::new(kept.open());
+        let seen = host.answer_view(0, Duration::ZERO).await.version;
+        let watching = tokio::spawn({
+            let host = Arc::clone(&host);
+            async move { host.answer_view(seen, MAX_WAIT).await }
+        });
+        host.answer_request(confirm()).await.unwrap();
+        assert_eq!(watching.await.unwrap().version, seen + 1);
     }
 }

@@ -3,7 +3,7 @@
 use tidelock_control::agent_api::SagaRequest;
 use tidelock_control::register_api::{LeaseView, RegisterView, TransferKind};
 
-use super::role_change::{carry_out, conclude, decide_on};
+use super::role_change::{carry_out_unless_interrupted, conclude, decide_on};
 use crate::args::{FailoverArgs, Output};
 use crate::environment::Opened;
 use crate::exit::{Failure, Outcome};
@@ -17,6 +17,7 @@ pub(crate) async fn run(settings: &Settings, args: &FailoverArgs) -> Outcome {
     let output = args.target.output;
     let opened = Opened::load(settings, &args.target.environment.file)?;
     let topology = Topology::load(&opened.state)?;
+    let _shared = opened.state.share("failover")?;
     let operator = Operator::new(&opened.state, &topology)?;
     let sites = operator.ask_all(&topology).await;
     let view = decide_on(&topology, &sites, to)?;
@@ -29,7 +30,7 @@ pub(crate) async fn run(settings: &Settings, args: &FailoverArgs) -> Outcome {
         confirm(args)?;
     }
     let request = SagaRequest { kind: TransferKind::Failover, expected: view.epoch, force: args.force };
-    let saga = carry_out(&operator, to, &request, output).await?;
+    let saga = carry_out_unless_interrupted(&operator, to, &request, output).await?;
     conclude(&saga, output)
 }
 

@@ -9,6 +9,7 @@ use tidelock_model::Location;
 
 use crate::args::Output;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::interrupt::Interrupt;
 use crate::operator::{Operator, SiteStatus};
 use crate::printer;
 use crate::topology::Topology;
@@ -55,6 +56,23 @@ pub(crate) async fn carry_out(
     let agent = operator.agent(to)?;
     let started: SagaView = agent.post("/v1/sagas", request, CALL_TIMEOUT).await?;
     watch(agent, &started, request.kind, output).await
+}
+
+/// The same for a command of its own: being interrupted ends the watching, not the role change.
+pub(crate) async fn carry_out_unless_interrupted(
+    operator: &Operator,
+    to: &Location,
+    request: &SagaRequest,
+    output: Output,
+) -> Outcome<SagaView> {
+    let mut interrupt = Interrupt::listen()?;
+    tokio::select! {
+        carried_out = carry_out(operator, to, request, output) => carried_out,
+        () = interrupt.wait() => Err(Failure::interrupted(format!(
+            "interrupted; the agent of {to} goes on with the {} by itself", request.kind
+        ))
+        .hint("`tidelock status FILE` shows how it ends; the same command again watches it")),
+    }
 }
 
 async fn watch(agent: &ControlClient, started: &SagaView, kind: TransferKind, output: Output) -> Outcome<SagaView> {

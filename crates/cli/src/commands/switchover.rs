@@ -3,7 +3,7 @@
 use tidelock_control::agent_api::SagaRequest;
 use tidelock_control::register_api::TransferKind;
 
-use super::role_change::{carry_out, conclude, decide_on};
+use super::role_change::{carry_out_unless_interrupted, conclude, decide_on};
 use crate::args::{MoveArgs, Output};
 use crate::environment::Opened;
 use crate::exit::Outcome;
@@ -15,6 +15,7 @@ use crate::topology::Topology;
 pub(crate) async fn run(settings: &Settings, args: &MoveArgs) -> Outcome {
     let opened = Opened::load(settings, &args.environment.file)?;
     let topology = Topology::load(&opened.state)?;
+    let _shared = opened.state.share("switchover")?;
     let operator = Operator::new(&opened.state, &topology)?;
     let sites = operator.ask_all(&topology).await;
     let view = decide_on(&topology, &sites, &args.to)?;
@@ -22,6 +23,6 @@ pub(crate) async fn run(settings: &Settings, args: &MoveArgs) -> Outcome {
         printer::say(&format!("switchover of {} from {} to {}", topology.environment, view.writer, args.to));
     }
     let request = SagaRequest { kind: TransferKind::Switchover, expected: view.epoch, force: false };
-    let saga = carry_out(&operator, &args.to, &request, args.output).await?;
+    let saga = carry_out_unless_interrupted(&operator, &args.to, &request, args.output).await?;
     conclude(&saga, args.output)
 }

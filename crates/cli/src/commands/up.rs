@@ -6,6 +6,7 @@ use tidelock_control::{CertificateAuthority, Identity};
 use crate::args::{EnvironmentFile, LocalSettings, UpArgs};
 use crate::environment::Opened;
 use crate::exit::{Context, Exit, Failure, Outcome};
+use crate::interrupt::Interrupt;
 use crate::local::resources::{self, Applied};
 use crate::local::vault::OperatorAccount;
 use crate::local::workloads::Arrangement;
@@ -20,10 +21,11 @@ use crate::wait;
 
 pub(crate) async fn run(settings: &Settings, args: &UpArgs) -> Outcome {
     let opened = Opened::load(settings, &args.environment.file)?;
+    let mut interrupt = Interrupt::listen()?;
     let lock = prepare(&opened, "up").await?;
     let topology = tokio::select! {
         brought = bring_up(&opened, &args.local, &lock) => brought?,
-        _ = tokio::signal::ctrl_c() => return Err(interrupted(&args.environment)),
+        () = interrupt.wait() => return Err(interrupted(&args.environment)),
     };
     let operator = Operator::new(&opened.state, &topology)?;
     let sites = operator.ask_all(&topology).await;

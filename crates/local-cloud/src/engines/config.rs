@@ -113,9 +113,12 @@ maxmemory {max_memory}
 maxmemory-policy {eviction}
 repl-backlog-size {BACKLOG}
 repl-backlog-ttl 0
+# A copy from the leader goes from the socket into memory. On disk it would be loaded at the next start, and the engine
+# would come back with old data instead of none.
+repl-diskless-load swapdb
+rdb-del-sync-files yes
 repl-diskless-sync yes
 repl-diskless-sync-delay 0
-repl-diskless-load disabled
 repl-ping-replica-period 10
 replica-read-only yes
 replica-serve-stale-data yes
