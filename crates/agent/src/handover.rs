@@ -30,6 +30,8 @@ pub(crate) async fn hand_over(
         return Err(Refusal::new(RefusalCode::TransferInProgress, "another role change is under way here"));
     };
     check(shared, caller, request).await?;
+    // Gateways of an earlier life of this agent cannot be asked to stop. They are waited out before anybody is held up.
+    tokio::time::sleep(shared.earlier_authority_until.saturating_since(shared.now())).await;
     let drain = Drain {
         transfer_id: request.transfer_id.clone(),
         epoch: request.epoch,

@@ -145,14 +145,15 @@ async fn observe(shared: &Shared, sighting: &Sighting) -> Observed {
     observed
 }
 
-/// The current epoch was granted for the handover this agent made: the target had reached the end of our history, and
-/// ours has not grown since. So the writer need not be asked, and may even be lost already.
+/// The current epoch was granted for the handover this agent made: the target had reached the end of our history. Since
+/// then nobody could write here: the engine is still frozen, so whatever its history has grown by (the engine's own
+/// pings) is no data. So the writer need not be asked, and may even be lost already.
 fn handed_over(shared: &Shared, observed: &Observed) -> Option<History> {
     let granted = shared.heard()?.view.granted?;
     let handed_over = shared.handed_over.borrow().clone()?;
     let own = &observed.history;
-    let unchanged = (&handed_over.history.id, handed_over.history.offset) == (&own.id, own.offset);
-    (handed_over.transfer_id == granted && unchanged).then(|| History {
+    let frozen_since = observed.standing == Standing::Frozen && handed_over.history.id == own.id;
+    (handed_over.transfer_id == granted && frozen_since).then(|| History {
         id: granted,
         offset: own.offset,
         forked_from: Some((own.id.clone(), own.offset + 1)),

@@ -222,8 +222,10 @@ impl Saga {
             return Err(Refusal::new(RefusalCode::NotFound, format!("no way to {} is configured", self.from.writer)));
         };
         let request = HandoverRequest { transfer_id: self.id.clone(), epoch: self.from.epoch };
+        // An agent that has just been started waits a lease before it hands over.
+        let timeout = HANDOVER_TIMEOUT + self.shared.timings.lease;
         let end: HandoverReply =
-            peer.client.post("/v1/handover", &request, HANDOVER_TIMEOUT).await.map_err(|err| self.unavailable(&err))?;
+            peer.client.post("/v1/handover", &request, timeout).await.map_err(|err| self.unavailable(&err))?;
         self.note(SagaStep::Fence, format!("{} stopped at offset {}", self.from.writer, end.offset));
         self.catch_up(&end).await?;
         self.note(SagaStep::Measure, format!("{} has everything up to that offset", self.shared.location));

@@ -17,7 +17,7 @@ pub(crate) async fn run(settings: &Settings, args: &PlanArgs) -> Outcome {
         ))
         .hint("`tidelock apply FILE` or `tidelock up FILE` starts one"));
     }
-    let account = OperatorAccount::load(&opened.state).await?;
+    let account = OperatorAccount::load(&opened.state)?;
     let plan = resources::plan(&opened.environment, &account).await?;
     match args.output {
         Output::Human => printer::data(&plan.render()),

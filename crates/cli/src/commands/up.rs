@@ -85,7 +85,7 @@ pub(crate) async fn apply_resources(opened: &Opened, local: &LocalSettings, _loc
         printer::say(&format!("{} was down; starting it", region.network.location));
         cloud.start_region(&region.network.location).await?;
     }
-    let account = OperatorAccount::load(&opened.state).await?;
+    let account = OperatorAccount::load(&opened.state)?;
     let applied = resources::apply(&opened.environment, group, &account).await?;
     Ok(Resources { cloud, account, applied })
 }

@@ -2,23 +2,13 @@
 
 use std::fs;
 
-use serde::Deserialize;
+use tidelock_local_cloud::OperatorCredential;
 use tidelock_model::SecretString;
 use tidelock_secrets::{ClientCredential, TokenSource, VAULT_SCOPE, VaultClient};
 
 use crate::exit::{Context, Failure, Outcome};
-use crate::local::cloud;
-use crate::state::{StateDir, read_json};
+use crate::state::StateDir;
 use crate::topology::CacheSite;
-
-/// The operator's account in the local cloud, as the cloud leaves it for its owner.
-#[derive(Deserialize)]
-struct OperatorFile {
-    tenant: String,
-    client_id: String,
-    client_secret: String,
-    subscription_id: String,
-}
 
 /// What the operator works with: an HTTP client that trusts the environment's authority, and who he is.
 pub(crate) struct OperatorAccount {
@@ -30,18 +20,21 @@ pub(crate) struct OperatorAccount {
 }
 
 impl OperatorAccount {
-    pub(crate) async fn load(state: &StateDir) -> Outcome<Self> {
-        let file: OperatorFile = read_json(&state.cloud_dir().join("operator.json"))?;
-        let arm_endpoint = cloud::control(state).status().await?.arm_endpoint;
+    pub(crate) fn load(state: &StateDir) -> Outcome<Self> {
+        let operator = OperatorCredential::load(&state.cloud_dir()).context("the operator's account")?;
+        let operator = operator.ok_or_else(|| {
+            Failure::error("the local cloud has not come up yet").hint("run `tidelock up FILE` again: it goes on")
+        })?;
         let ca_pem = fs::read(state.ca_file()).context("cannot read the environment's authority")?;
         let http = tidelock_secrets::http_client(&ca_pem).context("cannot make an HTTP client")?;
         let credential = ClientCredential {
-            token_endpoint: format!("{arm_endpoint}/{}/oauth2/v2.0/token", file.tenant),
-            tenant: file.tenant.clone(),
-            client_id: file.client_id,
-            client_secret: SecretString::from(file.client_secret),
+            token_endpoint: format!("{}/{}/oauth2/v2.0/token", operator.arm_endpoint, operator.tenant),
+            tenant: operator.tenant.clone(),
+            client_id: operator.client_id,
+            client_secret: operator.client_secret,
         };
-        Ok(Self { http, tenant: file.tenant, subscription: file.subscription_id, arm_endpoint, credential })
+        let (subscription, arm_endpoint) = (operator.subscription_id, operator.arm_endpoint);
+        Ok(Self { http, tenant: operator.tenant, subscription, arm_endpoint, credential })
     }
 
     pub(crate) fn tokens(&self, scope: &str) -> TokenSource {
@@ -55,7 +48,7 @@ impl OperatorAccount {
 
 /// The key that clients of a region's gateway use, from the region's own vault.
 pub(crate) async fn access_key(state: &StateDir, cache: &CacheSite) -> Outcome<SecretString> {
-    let account = OperatorAccount::load(state).await?;
+    let account = OperatorAccount::load(state)?;
     let vault = account.vault(&cache.vault_url)?;
     let key = vault.get_secret(&cache.access_key_secret).await.context("the region's vault")?;
     key.ok_or_else(|| {

@@ -113,13 +113,15 @@ maxmemory {max_memory}
 maxmemory-policy {eviction}
 repl-backlog-size {BACKLOG}
 repl-backlog-ttl 0
+# An idle leader's own pings are part of the history too: one after a handover would cost the old writer a full copy.
+# The gateways' stamps keep the link busy; where they stop, the link is made again after repl-timeout without loss.
+repl-ping-replica-period 86400
 # A copy from the leader goes from the socket into memory. On disk it would be loaded at the next start, and the engine
 # would come back with old data instead of none.
 repl-diskless-load swapdb
 rdb-del-sync-files yes
 repl-diskless-sync yes
 repl-diskless-sync-delay 0
-repl-ping-replica-period 10
 replica-read-only yes
 replica-serve-stale-data yes
 masteruser {LINK_USER}
