@@ -146,14 +146,14 @@ async fn observe(shared: &Shared, sighting: &Sighting) -> Observed {
 }
 
 /// The current epoch was granted for the handover this agent made: the target had reached the end of our history. Since
-/// then nobody could write here: the engine is still frozen, so whatever its history has grown by (the engine's own
+/// then nobody could write here: the engine was not opened again, so whatever its history has grown by (the engine's own
 /// pings) is no data. So the writer need not be asked, and may even be lost already.
 fn handed_over(shared: &Shared, observed: &Observed) -> Option<History> {
     let granted = shared.heard()?.view.granted?;
     let handed_over = shared.handed_over.borrow().clone()?;
     let own = &observed.history;
-    let frozen_since = observed.standing == Standing::Frozen && handed_over.history.id == own.id;
-    (handed_over.transfer_id == granted && frozen_since).then(|| History {
+    let closed_since = observed.standing != Standing::Writer && handed_over.history.id == own.id;
+    (handed_over.transfer_id == granted && closed_since).then(|| History {
         id: granted,
         offset: own.offset,
         forked_from: Some((own.id.clone(), own.offset + 1)),
