@@ -117,6 +117,7 @@ async fn post_register(
     entitled(&api, &caller, &[IdentityRole::Agent])?;
     let register = keeps_register(&api)?;
     own_business(&caller, &request)?;
+    own_transfer(&caller, &request, register).await?;
     answer(flatten(register.request(request).await))
 }
 
@@ -134,7 +135,7 @@ fn own_business(caller: &Identity, request: &RegisterRequest) -> Result<(), Refu
         | RegisterRequest::Renew { holder, .. }
         | RegisterRequest::Release { holder, .. } => Some(holder),
         RegisterRequest::Begin { transfer, .. } => Some(&transfer.to),
-        // These name a transfer by an id that only its own agent knows.
+        // See `own_transfer`.
         RegisterRequest::Grant { .. } | RegisterRequest::Abort { .. } => None,
     };
     if spoken_for.is_none() || spoken_for == caller.location.as_ref() {
@@ -142,6 +143,26 @@ fn own_business(caller: &Identity, request: &RegisterRequest) -> Result<(), Refu
     }
     let message = format!("{caller} may not speak for another region");
     Err(Refused(Refusal::new(RefusalCode::NotEntitled, message)))
+}
+
+/// Only the agent of the region it goes to may end a transfer, one way or the other.
+async fn own_transfer(
+    caller: &Identity,
+    request: &RegisterRequest,
+    register: &Arc<dyn RegisterClient>,
+) -> Result<(), Refused> {
+    let (RegisterRequest::Grant { transfer_id } | RegisterRequest::Abort { transfer_id }) = request else {
+        return Ok(());
+    };
+    let view = flatten(register.view(0, Duration::ZERO).await).map_err(Refused)?;
+    let others = view
+        .transfer
+        .is_some_and(|transfer| transfer.id == *transfer_id && Some(&transfer.to) != caller.location.as_ref());
+    if others {
+        let message = format!("{caller} may not decide on another region's transfer");
+        return Err(Refused(Refusal::new(RefusalCode::NotEntitled, message)));
+    }
+    Ok(())
 }
 
 fn flatten<T>(result: Result<T, CallError>) -> Result<T, Refusal> {
@@ -212,7 +233,12 @@ async fn post_handover(
     let Some(location) = caller.location else {
         return Err(Refused(Refusal::new(RefusalCode::NotEntitled, "the caller has no region")));
     };
-    answer(handover::hand_over(&api.shared, &cache.engine, &location, &request).await)
+    let (shared, engine) = (Arc::clone(&api.shared), Arc::clone(&cache.engine));
+    // In a task of its own: a caller that gives up must not leave a handover half done.
+    let handing_over = tokio::spawn(async move { handover::hand_over(&shared, &engine, &location, &request).await });
+    answer(handing_over.await.unwrap_or_else(|err| {
+        Err(Refusal::new(RefusalCode::Unavailable, format!("the handover ended abnormally: {err}")))
+    }))
 }
 
 async fn post_rejoin(
@@ -223,8 +249,14 @@ async fn post_rejoin(
     entitled(&api, &caller, &[IdentityRole::Operator])?;
     cache_side(&api)?;
     if request.discard {
-        tracing::warn!("the operator allows to throw away what only this region's engine holds");
-        api.shared.discard.send_replace(true);
+        let held = api.shared.engine.borrow().found().filter(|finding| finding.held.is_some()).cloned();
+        let Some(finding) = held else {
+            let message =
+                format!("the cache in {} is not kept aside; there is nothing to throw away", api.shared.location);
+            return Err(Refused(Refusal::new(RefusalCode::BadRequest, message)));
+        };
+        tracing::warn!(run_id = %finding.view.run_id, "the operator allows to throw away what only this engine holds");
+        api.shared.discard.send_replace(Some(finding.view.run_id));
     }
     api.shared.look.notify_one();
     Ok(Json(status::status(&api.shared)))

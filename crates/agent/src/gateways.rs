@@ -71,9 +71,15 @@ pub(crate) fn not_drained(shared: &Shared, version: u64) -> Vec<String> {
         .collect()
 }
 
-/// The smallest staleness any gateway of this region has measured lately, in milliseconds.
+/// How stale this region's cache is at most, in milliseconds: what the best informed gateway has measured, and the time
+/// since it said so.
 pub(crate) fn staleness_ms(shared: &Shared) -> Option<u64> {
-    shared.gateways.borrow().values().filter_map(|record| record.poll.staleness_ms).min()
+    let now = shared.now();
+    let aged = |record: &GatewayRecord| {
+        let age = u64::try_from(now.saturating_since(record.seen_at).as_millis()).unwrap_or(u64::MAX);
+        record.poll.staleness_ms.map(|staleness| staleness.saturating_add(age))
+    };
+    shared.gateways.borrow().values().filter_map(aged).min()
 }
 
 #[cfg(test)]

@@ -39,12 +39,24 @@ pub(crate) async fn hand_over(
         until: shared.now() + TRANSFER_DEADLINE,
     };
     shared.drain.send_replace(Some(drain.clone()));
-    let handed_over = stop_and_release(shared, engine, &drain).await;
-    if handed_over.is_err() {
-        shared.drain.send_replace(None);
-        shared.look.notify_one();
+    match stop_and_release(shared, engine, &drain).await {
+        Ok(reply) => Ok(reply),
+        Err(Stopped::Before(refusal)) => {
+            shared.drain.send_replace(None);
+            shared.look.notify_one();
+            Err(refusal)
+        }
+        // The register may carry the release out at any moment: only its own word ends the drain.
+        Err(Stopped::Unclear(refusal)) => Err(refusal),
     }
-    handed_over
+}
+
+/// How far an unsuccessful handover has got.
+enum Stopped {
+    /// Nothing was promised: writes go on.
+    Before(Refusal),
+    /// The lease may have been given up.
+    Unclear(Refusal),
 }
 
 /// The register itself must say that this switchover is under way, to the caller, from us.
@@ -69,15 +81,16 @@ async fn stop_and_release(
     shared: &Arc<Shared>,
     engine: &Mutex<EngineAccess>,
     drain: &Drain,
-) -> Result<HandoverReply, Refusal> {
+) -> Result<HandoverReply, Stopped> {
     let version = route::refresh(shared);
-    wait_until_drained(shared, version).await?;
+    wait_until_drained(shared, version).await.map_err(Stopped::Before)?;
     let unavailable = |err: String| Refusal::new(RefusalCode::Unavailable, format!("nothing was handed over: {err}"));
+    let before = |err: String| Stopped::Before(unavailable(err));
     let mut access = engine.lock().await;
     // Clients that go past the gateways are stopped too; replicas stay connected and get the rest of the stream.
-    access.stand(EngineProfile::Frozen).await.map_err(|err| unavailable(err.to_string()))?;
+    access.stand(EngineProfile::Frozen).await.map_err(|err| before(err.to_string()))?;
     shared.lease.send_replace(None);
-    let history = access.history().await.map_err(|err| unavailable(err.to_string()))?;
+    let history = access.history().await.map_err(|err| before(err.to_string()))?;
     drop(access);
     let release = RegisterRequest::Release {
         holder: shared.location.clone(),
@@ -86,7 +99,12 @@ async fn stop_and_release(
     };
     let handed_over = HandedOver { transfer_id: drain.transfer_id.clone(), history: history.clone() };
     shared.handed_over.send_replace(Some(handed_over));
-    shared.register.request(release).await.map_err(|err| unavailable(err.to_string()))?;
+    let asked_at = shared.now();
+    let reply = shared.register.request(release).await.map_err(|err| match err.refusal() {
+        Some(refusal) if refusal.code != RefusalCode::Unavailable => Stopped::Before(refusal.clone()),
+        _ => Stopped::Unclear(unavailable(err.to_string())),
+    })?;
+    shared.hear(reply.view, asked_at);
     Ok(HandoverReply { replication_id: history.id, offset: history.offset })
 }
 

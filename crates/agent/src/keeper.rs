@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidelock_control::agent_api::{AgentStatus, EngineState, EngineView, Fork};
-use tidelock_control::register_api::RegisterRequest;
+use tidelock_control::register_api::{LeaseView, RegisterRequest, RegisterView, TransferKind};
 use tidelock_failover::{Action, EngineRole, History, Observed, Standing, Standpoint, Verdict, decide};
 use tidelock_redis_client::ClientError;
 use tidelock_redis_client::acl::EngineProfile;
@@ -85,7 +85,7 @@ async fn round(shared: &Shared, engine: &Mutex<EngineAccess>) -> Result<bool, Ro
         act(shared, &mut access, &sighting, action).await?;
     }
     if observed.discard && matches!(sighting.role, EngineRole::Follower { .. }) {
-        shared.discard.send_replace(false);
+        shared.discard.send_replace(None);
     }
     let waiting = matches!(sighting.role, EngineRole::Follower { synced: false, .. });
     Ok(!actions.is_empty() || waiting)
@@ -123,7 +123,8 @@ async fn act(
 async fn observe(shared: &Shared, sighting: &Sighting) -> Observed {
     let register = shared.heard().map(|heard| {
         let link = shared.peers.get(&heard.view.writer).and_then(|peer| peer.link);
-        Standpoint { epoch: heard.view.epoch, writer: heard.view.writer, engine: heard.view.engine, link }
+        let yielding = yielding(&heard.view);
+        Standpoint { epoch: heard.view.epoch, writer: heard.view.writer, engine: heard.view.engine, link, yielding }
     });
     let mut observed = Observed {
         me: shared.location.clone(),
@@ -134,7 +135,7 @@ async fn observe(shared: &Shared, sighting: &Sighting) -> Observed {
         history: sighting.history.clone(),
         keys: sighting.keys,
         writer_history: None,
-        discard: *shared.discard.borrow(),
+        discard: shared.discard.borrow().as_deref() == Some(sighting.run_id.as_str()),
     };
     if needs_writer_history(&observed) {
         observed.writer_history = match handed_over(shared, &observed) {
@@ -143,6 +144,15 @@ async fn observe(shared: &Shared, sighting: &Sighting) -> Observed {
         };
     }
     observed
+}
+
+/// A failover has begun, or a switchover has got as far as the writer's giving up its lease.
+fn yielding(view: &RegisterView) -> bool {
+    let lapsed = matches!(view.lease, LeaseView::Lapsed { .. });
+    view.transfer.as_ref().is_some_and(|transfer| match transfer.kind {
+        TransferKind::Failover => true,
+        TransferKind::Switchover => lapsed,
+    })
 }
 
 /// The current epoch was granted for the handover this agent made: the target had reached the end of our history. Since

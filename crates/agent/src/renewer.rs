@@ -33,7 +33,7 @@ pub(crate) async fn renew(shared: Arc<Shared>, shutdown: CancellationToken) {
             // A lease in hand is renewed on time, not on every observation.
             Ok(()) = heard.changed(), if !had_lease => {}
             Ok(()) = engine.changed(), if !had_lease => {}
-            Ok(()) = drain.changed(), if !had_lease => {}
+            Ok(()) = drain.changed() => {}
         }
     }
 }

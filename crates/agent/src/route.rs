@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidelock_control::agent_api::{GatewayRoute, WriteRoute};
+use tidelock_control::agent_api::{GatewayRoute, NoWriterSpan, WriteRoute};
 use tidelock_control::register_api::LeaseView;
 use tidelock_model::{BootTime, Epoch};
 use tokio_util::sync::CancellationToken;
@@ -12,9 +12,6 @@ use crate::shared::{Engine, Shared};
 
 /// A lease can end without anything else happening; the route is looked at this often.
 const TICK: Duration = Duration::from_millis(100);
-
-/// What the register said longer ago is not passed on as if it were true now.
-const HEARD_FRESH: Duration = Duration::from_secs(1);
 
 /// No agent changes its route more often than this, on average over its life.
 const NANOS_PER_VERSION: u64 = 1_000_000;
@@ -27,7 +24,7 @@ pub(crate) fn initial(started: BootTime) -> GatewayRoute {
         epoch: Epoch(0),
         writes: WriteRoute::Hold { reason: "the region's agent has just started".to_owned() },
         local_reads: false,
-        no_writer_for_ms: None,
+        no_writer: None,
     }
 }
 
@@ -37,7 +34,7 @@ pub(crate) fn compute(shared: &Shared) -> GatewayRoute {
     let local_reads = engine.found().is_some_and(|finding| finding.may_read);
     let Some(heard) = shared.heard() else {
         let writes = WriteRoute::Hold { reason: "the register has not been heard yet".to_owned() };
-        return GatewayRoute { version: 0, epoch: Epoch(0), writes, local_reads, no_writer_for_ms: None };
+        return GatewayRoute { version: 0, epoch: Epoch(0), writes, local_reads, no_writer: None };
     };
     let view = heard.view;
     let writes = if view.writer == shared.location {
@@ -46,14 +43,16 @@ pub(crate) fn compute(shared: &Shared) -> GatewayRoute {
         let peers = shared.peers.get(&view.writer).map(|peer| peer.gateways.clone()).unwrap_or_default();
         WriteRoute::Forward { to: view.writer.clone(), peers }
     };
-    // The register's word is about the past: until it was asked, nobody could write for so long. The gateway counts that
-    // span back from its own question, so an old word must not be passed on.
-    let fresh = shared.now().saturating_since(heard.asked_at) < HEARD_FRESH;
-    let no_writer_for_ms = match view.lease {
-        LeaseView::Lapsed { for_ms } if fresh => Some(for_ms),
-        LeaseView::Lapsed { .. } | LeaseView::Held { .. } => None,
+    // The register's word is about the past: what has been since it was asked is not known.
+    let no_writer = match view.lease {
+        LeaseView::Lapsed { for_ms } => {
+            let age = shared.now().saturating_since(heard.asked_at);
+            let ended_ms_ago = u64::try_from(age.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+            Some(NoWriterSpan { for_ms, ended_ms_ago })
+        }
+        LeaseView::Held { .. } => None,
     };
-    GatewayRoute { version: 0, epoch: view.epoch, writes, local_reads, no_writer_for_ms }
+    GatewayRoute { version: 0, epoch: view.epoch, writes, local_reads, no_writer }
 }
 
 fn as_writer(shared: &Shared, epoch: Epoch, engine: &Engine) -> WriteRoute {
@@ -106,12 +105,13 @@ pub(crate) async fn publish(shared: Arc<Shared>, shutdown: CancellationToken) {
 
 /// Brings the published route up to date and returns its version.
 pub(crate) fn refresh(shared: &Shared) -> u64 {
-    let fresh = compute(shared);
     let mut version = 0;
     shared.route.send_if_modified(|route| {
+        // Under the lock of the published route: what was computed earlier must not replace what was published later.
+        let fresh = compute(shared);
         let changed = differs(route, &fresh);
         version = route.version + u64::from(changed);
-        *route = GatewayRoute { version, ..fresh.clone() };
+        *route = GatewayRoute { version, ..fresh };
         changed
     });
     version
@@ -207,7 +207,7 @@ mod tests {
         hear(&shared, "uksouth", LeaseView::Lapsed { for_ms: 700 });
         let route = compute(&shared);
         assert!(matches!(route.writes, WriteRoute::Forward { .. }));
-        assert_eq!((route.epoch, route.no_writer_for_ms), (Epoch(4), Some(700)));
+        assert_eq!((route.epoch, route.no_writer.map(|span| span.for_ms)), (Epoch(4), Some(700)));
     }
 
     #[test]

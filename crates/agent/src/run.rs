@@ -95,7 +95,6 @@ pub async fn run(config: AgentConfig, clock: Arc<dyn Clock>, shutdown: Cancellat
     let hosted = host_register(&config, &clock)?;
     let register = register(&config, hosted.clone(), &tls)?;
     let shared = Arc::new(shared(&config, Arc::clone(&clock), register, &tls)?);
-    let seen = SeenEpochs::open(&config.state_dir.join("seen.json"))?;
     let cache = match (&config.cache, &vault) {
         (Some(cache), Some(vault)) => Some(cache_side(&config, cache, vault, &ca_pem).await?),
         _ => None,
@@ -104,20 +103,13 @@ pub async fn run(config: AgentConfig, clock: Arc<dyn Clock>, shutdown: Cancellat
     tracing::info!(location = %config.location, witness = shared.witness, listen = %config.listen, "agent started");
 
     let tasks = TaskTracker::new();
-    tasks.spawn(watcher::watch(Arc::clone(&shared), seen, shutdown.clone()));
+    tasks.spawn(watcher::watch(Arc::clone(&shared), shutdown.clone()));
     if let Some(cache) = &cache {
         tasks.spawn(peers::keep_warm(Arc::clone(&shared), shutdown.clone()));
         tasks.spawn(keeper::keep(Arc::clone(&shared), Arc::clone(&cache.engine), shutdown.clone()));
         tasks.spawn(renewer::renew(Arc::clone(&shared), shutdown.clone()));
         tasks.spawn(route::publish(Arc::clone(&shared), shutdown.clone()));
-        let orphaned = Arc::clone(&shared);
-        let ended = shutdown.clone();
-        tasks.spawn(async move {
-            tokio::select! {
-                () = ended.cancelled() => {}
-                () = saga::abort_orphan(&orphaned) => {}
-            }
-        });
+        tasks.spawn(saga::abort_orphans(Arc::clone(&shared), shutdown.clone()));
     }
     let router = api::router(Api { shared, register: hosted, cache });
     serve_mtls(listener, server, router, shutdown).await;
@@ -210,6 +202,7 @@ fn shared(
         clock,
         peers,
         register,
+        seen: std::sync::Mutex::new(SeenEpochs::open(&config.state_dir.join("seen.json"))?),
         heard: watch::channel(None).0,
         engine: watch::channel(Engine::Unknown("not looked at yet".to_owned())).0,
         lease: watch::channel(None).0,
@@ -218,7 +211,7 @@ fn shared(
         saga: watch::channel(None).0,
         gateways: watch::channel(BTreeMap::new()).0,
         handed_over: watch::channel(None).0,
-        discard: watch::channel(false).0,
+        discard: watch::channel(None).0,
         look: Notify::new(),
         moving: Arc::new(Mutex::new(())),
     })

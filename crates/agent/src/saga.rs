@@ -11,12 +11,13 @@ use tidelock_control::register_api::{RegisterRequest, RegisterView, Transfer, Tr
 use tidelock_control::{CallError, Refusal, RefusalCode};
 use tidelock_model::{BootTime, Epoch};
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::canary::Canary;
 use crate::engine::EngineAccess;
 use crate::gateways;
 use crate::peers::Peer;
-use crate::shared::Shared;
+use crate::shared::{Engine, Shared};
 
 /// The old writer hands over within this time, or the switchover is called off.
 const HANDOVER_TIMEOUT: Duration = Duration::from_secs(4);
@@ -30,6 +31,8 @@ const GRANT_SLACK: Duration = Duration::from_secs(5);
 const REGISTER_RETRY: Duration = Duration::from_millis(100);
 /// The keeper has promoted the engine and the lease is held within this time, or something is wrong.
 const PROMOTE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often transfers without a saga are looked for.
+const ORPHAN_INTERVAL: Duration = Duration::from_secs(1);
 /// Whether the old writer still answers is found out within this time.
 const WRITER_CHECK_TIMEOUT: Duration = Duration::from_millis(800);
 
@@ -84,20 +87,28 @@ pub(crate) fn start(
     Ok(saga)
 }
 
-/// Drops a transfer to this region that an earlier life of this agent began and did not finish.
-pub(crate) async fn abort_orphan(shared: &Shared) {
-    let mut heard = shared.heard.subscribe();
-    let Ok(first) = heard.wait_for(Option::is_some).await.map(|heard| heard.clone()) else { return };
-    let orphan = first.and_then(|heard| heard.view.transfer).filter(|transfer| transfer.to == shared.location);
-    let Some(transfer) = orphan else { return };
-    let running = shared.saga.borrow().as_ref().is_some_and(|saga| saga.id == transfer.id);
-    if running {
-        return;
+/// Drops transfers to this region that no saga of this agent runs: an earlier life began them, or the register could not
+/// be told of their end.
+pub(crate) async fn abort_orphans(shared: Arc<Shared>, shutdown: CancellationToken) {
+    loop {
+        if let Some(id) = orphan(&shared) {
+            tracing::warn!(%id, "an unfinished transfer to this region is dropped");
+            if let Err(err) = shared.register.request(RegisterRequest::Abort { transfer_id: id }).await {
+                tracing::warn!(%err, "it could not be dropped yet");
+            }
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(ORPHAN_INTERVAL) => {}
+        }
     }
-    tracing::warn!(id = %transfer.id, "an unfinished transfer of an earlier life is dropped");
-    if let Err(err) = shared.register.request(RegisterRequest::Abort { transfer_id: transfer.id }).await {
-        tracing::warn!(%err, "it could not be dropped; the register drops it after its deadline");
-    }
+}
+
+fn orphan(shared: &Shared) -> Option<String> {
+    let transfer = shared.heard()?.view.transfer.filter(|transfer| transfer.to == shared.location)?;
+    let saga = shared.saga.borrow();
+    let running = saga.as_ref().is_some_and(|saga| saga.id == transfer.id && saga.outcome.is_none());
+    (!running).then_some(transfer.id)
 }
 
 fn known(shared: &Shared) -> Result<RegisterView, Refusal> {
@@ -123,7 +134,7 @@ struct Saga {
 impl Saga {
     async fn run(self) {
         let outcome = match self.move_role().await {
-            Ok(epoch) => SagaOutcome::Done { epoch },
+            Ok(outcome) => outcome,
             Err(refusal) => {
                 tracing::warn!(%refusal, id = %self.id, "the {} was refused", self.kind);
                 SagaOutcome::Refused { refusal }
@@ -136,27 +147,37 @@ impl Saga {
         });
     }
 
-    async fn move_role(&self) -> Result<Epoch, Refusal> {
+    /// Refused means that nothing was changed.
+    async fn move_role(&self) -> Result<SagaOutcome, Refusal> {
         let engine = self.check_fitness()?;
         if self.kind == TransferKind::Failover && !self.force {
             self.check_writer_is_gone().await?;
         }
+        let epoch = match self.begin_and_grant(engine).await {
+            Ok(epoch) => epoch,
+            // The grant may have been committed although its answer was lost: the register knows.
+            Err(refusal) => match self.call_off().await {
+                Some(epoch) => epoch,
+                None => return Err(refusal),
+            },
+        };
+        self.note(SagaStep::Grant, format!("epoch {epoch} granted"));
+        if let Err(reason) = self.promote(epoch).await {
+            return Ok(SagaOutcome::Pending { epoch, reason });
+        }
+        self.verify(epoch).await;
+        self.note(SagaStep::Done, format!("{} writes in epoch {epoch}", self.shared.location));
+        Ok(SagaOutcome::Done { epoch })
+    }
+
+    async fn begin_and_grant(&self, engine: String) -> Result<Epoch, Refusal> {
         let transfer = Transfer { id: self.id.clone(), kind: self.kind, to: self.shared.location.clone(), engine };
         self.ask(RegisterRequest::Begin { expected: self.from.epoch, transfer }).await?;
         self.note(SagaStep::Begin, format!("the register has noted the {}", self.kind));
-        let granted = match self.kind {
+        match self.kind {
             TransferKind::Switchover => self.switch_over().await,
             TransferKind::Failover => self.fail_over().await,
-        };
-        let epoch = match granted {
-            Ok(epoch) => epoch,
-            Err(refusal) => return Err(self.call_off(refusal).await),
-        };
-        self.note(SagaStep::Grant, format!("epoch {epoch} granted"));
-        self.promote(epoch).await?;
-        self.verify(epoch).await;
-        self.note(SagaStep::Done, format!("{} writes in epoch {epoch}", self.shared.location));
-        Ok(epoch)
+        }
     }
 
     /// The region's engine follows, holds a complete copy and, for a switchover, is connected.
@@ -229,7 +250,8 @@ impl Saga {
         self.note(SagaStep::Fence, format!("{} stopped at offset {}", self.from.writer, end.offset));
         self.catch_up(&end).await?;
         self.note(SagaStep::Measure, format!("{} has everything up to that offset", self.shared.location));
-        self.grant().await
+        // The lease has been given up: only an answer that was lost is waited for.
+        self.grant_patiently(GRANT_SLACK).await
     }
 
     async fn catch_up(&self, end: &HandoverReply) -> Result<(), Refusal> {
@@ -270,12 +292,17 @@ impl Saga {
         Ok(epoch)
     }
 
-    /// Asks for the grant until the old lease is certainly over.
     async fn grant_after_lease(&self) -> Result<Epoch, Refusal> {
         let timings = &self.shared.timings;
-        let deadline = timings.lease + timings.margin + GRANT_SLACK;
+        let epoch = self.grant_patiently(timings.lease + timings.margin + GRANT_SLACK).await?;
+        self.note(SagaStep::Fence, format!("the lease of {} is certainly over", self.from.writer));
+        Ok(epoch)
+    }
+
+    /// Asks for the grant until the old lease is certainly over and the register answers. Asking twice grants once.
+    async fn grant_patiently(&self, limit: Duration) -> Result<Epoch, Refusal> {
         let mut last = "the register did not answer".to_owned();
-        let granted = tokio::time::timeout(deadline, async {
+        let granted = tokio::time::timeout(limit, async {
             loop {
                 let refusal = match self.grant().await {
                     Ok(epoch) => return Ok(epoch),
@@ -291,11 +318,9 @@ impl Saga {
             }
         })
         .await;
-        let epoch = granted.unwrap_or_else(|_| {
-            Err(Refusal::new(RefusalCode::Unavailable, format!("no grant within {deadline:?}: {last}")))
-        })?;
-        self.note(SagaStep::Fence, format!("the lease of {} is certainly over", self.from.writer));
-        Ok(epoch)
+        granted.unwrap_or_else(|_| {
+            Err(Refusal::new(RefusalCode::Unavailable, format!("no grant within {limit:?}: {last}")))
+        })
     }
 
     async fn grant(&self) -> Result<Epoch, Refusal> {
@@ -304,28 +329,19 @@ impl Saga {
         Ok(view.epoch)
     }
 
-    /// Waits until the keeper has made the engine a leader and the renewer holds the lease.
-    async fn promote(&self, epoch: Epoch) -> Result<(), Refusal> {
+    /// Waits until the keeper has made the engine a leader and the renewer holds the lease; otherwise says what it sees.
+    async fn promote(&self, epoch: Epoch) -> Result<(), String> {
         let mut lease = self.shared.lease.subscribe();
         let held = lease.wait_for(|held| held.is_some_and(|held| held.epoch == epoch));
-        match tokio::time::timeout(PROMOTE_TIMEOUT, held).await {
-            Ok(Ok(_)) => {
-                self.note(SagaStep::Promote, "the engine leads and the lease is held".to_owned());
-                Ok(())
-            }
-            _ => {
-                let state = match &*self.shared.engine.borrow() {
-                    crate::shared::Engine::Unknown(reason) => reason.clone(),
-                    crate::shared::Engine::Found(finding) => format!("{:?}", finding.view.state),
-                };
-                let message = format!(
-                    "epoch {epoch} is granted to {}, but it is not writing after {PROMOTE_TIMEOUT:?} ({state}). Its \
-                     agent goes on trying; see its log",
-                    self.shared.location
-                );
-                Err(Refusal::new(RefusalCode::Unavailable, message))
-            }
+        if let Ok(Ok(_)) = tokio::time::timeout(PROMOTE_TIMEOUT, held).await {
+            self.note(SagaStep::Promote, "the engine leads and the lease is held".to_owned());
+            return Ok(());
         }
+        let state = match &*self.shared.engine.borrow() {
+            Engine::Unknown(reason) => reason.clone(),
+            Engine::Found(finding) => format!("{:?}", finding.view.state),
+        };
+        Err(format!("it does not write after {PROMOTE_TIMEOUT:?}: {state}"))
     }
 
     async fn verify(&self, epoch: Epoch) {
@@ -339,18 +355,16 @@ impl Saga {
         self.note(SagaStep::Verify, detail);
     }
 
-    /// Takes the transfer back, unless it was granted meanwhile.
-    async fn call_off(&self, refusal: Refusal) -> Refusal {
-        let aborted = self.ask(RegisterRequest::Abort { transfer_id: self.id.clone() }).await;
-        match aborted {
-            Ok(_) => refusal,
-            Err(err) => Refusal {
-                message: format!(
-                    "{}. The register could not be told ({err}); it drops this by itself",
-                    refusal.message
-                ),
-                ..refusal
-            },
+    /// Takes the transfer back. If it turns out to have been granted, the epoch it was granted; what cannot be told now is
+    /// taken back by [`abort_orphans`].
+    async fn call_off(&self) -> Option<Epoch> {
+        match self.ask(RegisterRequest::Abort { transfer_id: self.id.clone() }).await {
+            Ok(_) => None,
+            Err(refusal) => {
+                tracing::warn!(%refusal, id = %self.id, "the {} could not be called off", self.kind);
+                let granted = self.shared.heard().map(|heard| heard.view);
+                granted.filter(|view| view.granted.as_deref() == Some(self.id.as_str())).map(|view| view.epoch)
+            }
         }
     }
 

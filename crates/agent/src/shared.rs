@@ -1,7 +1,7 @@
 //! What the agent's loops know together. Every part has one writer; everybody else watches.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tidelock_control::agent_api::{EngineView, GatewayPoll, GatewayRoute, SagaView};
 use tidelock_control::register_api::RegisterView;
@@ -10,7 +10,7 @@ use tidelock_model::{BootTime, Clock, Epoch, Location, Timings};
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::peers::Peers;
-use crate::register::RegisterClient;
+use crate::register::{RegisterClient, SeenEpochs};
 
 /// The register as it was heard last.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Heard {
     pub(crate) view: RegisterView,
     /// When it was asked: nothing in `view` is older than this.
     pub(crate) asked_at: BootTime,
+    /// When its answer came.
+    pub(crate) heard_at: BootTime,
 }
 
 /// What the keeper found when it looked last.
@@ -88,6 +90,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) peers: Peers,
     pub(crate) register: Arc<dyn RegisterClient>,
+    /// The highest epoch ever acted on.
+    pub(crate) seen: std::sync::Mutex<SeenEpochs>,
     pub(crate) heard: watch::Sender<Option<Heard>>,
     pub(crate) engine: watch::Sender<Engine>,
     pub(crate) lease: watch::Sender<Option<Held>>,
@@ -97,8 +101,8 @@ pub(crate) struct Shared {
     pub(crate) gateways: watch::Sender<BTreeMap<String, GatewayRecord>>,
     /// Where this region's engine stopped in the last handover it has made.
     pub(crate) handed_over: watch::Sender<Option<HandedOver>>,
-    /// The operator allows to throw away what only this region's engine holds.
-    pub(crate) discard: watch::Sender<bool>,
+    /// The engine (its run id) whose own data the operator allows to throw away.
+    pub(crate) discard: watch::Sender<Option<String>>,
     /// Until then a gateway may believe in a promise that an earlier life of this agent has made and this one does not know.
     pub(crate) earlier_authority_until: BootTime,
     /// The keeper should look again at once.
@@ -129,15 +133,42 @@ impl Shared {
         self.drain.borrow().clone().filter(|drain| now < drain.until)
     }
 
-    /// Takes note of what the register said; an answer that was overtaken by a newer one is dropped.
-    pub(crate) fn hear(&self, view: RegisterView, asked_at: BootTime) {
+    /// Takes note of what the register said, if it is newer than what is known; a newer epoch is durable before anybody
+    /// acts on it. False if the register offers an epoch older than one seen before: it must not be followed.
+    pub(crate) fn hear(&self, view: RegisterView, asked_at: BootTime) -> bool {
+        let accepted = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.accept(view.generation, view.epoch)
+        };
+        match accepted {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::error!(
+                    epoch = %view.epoch,
+                    "the register offers an epoch older than one seen before: it has lost its file. It is not followed; \
+                     restore register.redb or start the environment anew"
+                );
+                return false;
+            }
+            Err(err) => {
+                tracing::error!(%err, "cannot remember the epoch; it is not acted on");
+                return false;
+            }
+        }
+        let heard_at = self.now();
         self.heard.send_if_modified(|heard| {
-            let overtaken = heard.as_ref().is_some_and(|known| known.view.version > view.version);
+            // An answer to a question that was asked before the known one came may have been overtaken by it.
+            let overtaken = heard.as_ref().is_some_and(|known| {
+                let older = (view.generation.0, view.epoch, view.version)
+                    < (known.view.generation.0, known.view.epoch, known.view.version);
+                older && asked_at < known.heard_at
+            });
             if !overtaken {
-                *heard = Some(Heard { view, asked_at });
+                *heard = Some(Heard { view, asked_at, heard_at });
             }
             !overtaken
         });
+        true
     }
 }
 
@@ -190,6 +221,7 @@ pub(crate) mod testing {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             peers: Peers::none(),
             register: Arc::new(NoRegister),
+            seen: std::sync::Mutex::new(SeenEpochs::in_memory()),
             heard: watch::channel(None).0,
             engine: watch::channel(Engine::Unknown("not looked at yet".into())).0,
             lease: watch::channel(None).0,
@@ -198,7 +230,7 @@ pub(crate) mod testing {
             saga: watch::channel(None).0,
             gateways: watch::channel(BTreeMap::new()).0,
             handed_over: watch::channel(None).0,
-            discard: watch::channel(false).0,
+            discard: watch::channel(None).0,
             earlier_authority_until,
             look: Notify::new(),
             moving: Arc::new(Mutex::new(())),

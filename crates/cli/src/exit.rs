@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     InvariantViolated,
     /// A guard refused; nothing was changed.
     Refused,
+    /// Done, but something is still to follow.
+    Pending,
     /// Interrupted.
     Interrupted,
 }
@@ -33,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::ObjectiveMissed => 3,
             Exit::InvariantViolated => 4,
             Exit::Refused => 5,
+            Exit::Pending => 6,
             Exit::Interrupted => 130,
         })
     }

@@ -75,10 +75,19 @@ pub enum WriteRoute {
     },
 }
 
+/// A time without a writer, counted back from the agent's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoWriterSpan {
+    /// How long it was, up to its end.
+    pub for_ms: u64,
+    /// How long ago the register was asked: what has been since then is not known.
+    pub ended_ms_ago: u64,
+}
+
 /// What the agent wants its gateways to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayRoute {
-    /// Grows with every change of anything but `valid_for_ms` and `no_writer_for_ms`.
+    /// Grows with every change of anything but `valid_for_ms` and `no_writer`.
     pub version: u64,
     /// The epoch this route belongs to. Upstream connections of older epochs are closed.
     pub epoch: Epoch,
@@ -86,8 +95,9 @@ pub struct GatewayRoute {
     pub writes: WriteRoute,
     /// Whether the local cache may be read at all: it holds the group's data and is not isolated.
     pub local_reads: bool,
-    /// For so long there has certainly been no writer, so the local cache has not grown staler; none if there may be one.
-    pub no_writer_for_ms: Option<u64>,
+    /// A time in which there certainly was no writer, so that the local cache did not grow staler in it; none if there was
+    /// none lately.
+    pub no_writer: Option<NoWriterSpan>,
 }
 
 /// The engine behind a region's cache, as its agent sees it.
@@ -227,6 +237,13 @@ pub enum SagaOutcome {
     Done {
         /// The new epoch.
         epoch: Epoch,
+    },
+    /// The target has been granted `epoch`, but does not write yet. Its agent goes on trying.
+    Pending {
+        /// The new epoch.
+        epoch: Epoch,
+        /// What is in the way.
+        reason: String,
     },
     /// Nothing was changed: the system serves as before.
     Refused {

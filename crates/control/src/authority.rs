@@ -51,12 +51,19 @@ impl std::fmt::Debug for CertificateAuthority {
 }
 
 /// A certificate chain and its private key, both PEM.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct IssuedIdentity {
     /// The certificate.
     pub certificate_pem: String,
     /// The key.
     pub key_pem: SecretString,
+}
+
+impl std::fmt::Debug for IssuedIdentity {
+    /// Neither part: after [`Self::from_bundle`] both hold the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IssuedIdentity").finish_non_exhaustive()
+    }
 }
 
 impl IssuedIdentity {

@@ -70,6 +70,8 @@ pub struct Standpoint {
     pub engine: Option<String>,
     /// Where the writer's engine can be followed from here; none if the writer is this region.
     pub link: Option<SocketAddr>,
+    /// The writer role is on its way to somebody else: the lease has been given up, or is not renewed any more.
+    pub yielding: bool,
 }
 
 /// One thing to do to the engine.
@@ -146,6 +148,12 @@ fn as_writer(seen: &Observed, register: &Standpoint) -> Verdict {
             return Verdict::held(seen.standing, reason);
         }
         _ => {}
+    }
+    if register.yielding {
+        // Whoever is granted the next epoch has measured where our history ends: it must not grow.
+        let actions =
+            if seen.standing == Standing::Writer { vec![Action::Stand(Standing::Frozen)] } else { Vec::new() };
+        return Verdict { actions, may_write: false, may_read: true, held: None };
     }
     let mut actions = Vec::new();
     if register.engine.is_none() {

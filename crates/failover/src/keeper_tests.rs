@@ -24,7 +24,13 @@ fn seen(writer: &str, engine: Option<&str>) -> Observed {
     let link = (writer != place("uksouth")).then(link);
     Observed {
         me: place("uksouth"),
-        register: Some(Standpoint { epoch: Epoch(2), writer, engine: engine.map(str::to_owned), link }),
+        register: Some(Standpoint {
+            epoch: Epoch(2),
+            writer,
+            engine: engine.map(str::to_owned),
+            link,
+            yielding: false,
+        }),
         run_id: "mine".into(),
         role: EngineRole::Leader,
         standing: Standing::Writer,
@@ -39,6 +45,18 @@ fn seen(writer: &str, engine: Option<&str>) -> Observed {
 fn the_confirmed_writer_is_left_alone() {
     let verdict = decide(&seen("uksouth", Some("mine")));
     assert_eq!(verdict, Verdict { actions: vec![], may_write: true, may_read: true, held: None });
+}
+
+#[test]
+fn a_writer_whose_role_is_on_its_way_freezes_and_is_not_opened_again() {
+    let mut case = seen("uksouth", Some("mine"));
+    case.register.as_mut().unwrap().yielding = true;
+    assert_eq!(decide(&case).actions, [Action::Stand(Standing::Frozen)]);
+    case.standing = Standing::Frozen;
+    let verdict = decide(&case);
+    assert_eq!((verdict.actions.as_slice(), verdict.may_write, verdict.may_read), ([].as_slice(), false, true));
+    case.register.as_mut().unwrap().yielding = false;
+    assert_eq!(decide(&case).actions, [Action::Stand(Standing::Writer)], "called off: it goes on");
 }
 
 #[test]

@@ -206,9 +206,10 @@ pub struct Accepted {
 }
 
 impl Register {
-    /// The very first state: epoch 1 of the writer that the file names. Nobody has held a lease yet.
+    /// The very first state: epoch 1 of the writer that the file names. It may also be that the record was lost: a lease is
+    /// waited out before the next epoch, as after a restart.
     #[must_use]
-    pub fn seed(group: String, writer: Location, now: BootTime) -> Self {
+    pub fn seed(group: String, writer: Location, now: BootTime, timings: &Timings) -> Self {
         let record = Record {
             version: 1,
             group,
@@ -219,7 +220,7 @@ impl Register {
             transfer: None,
             granted: None,
         };
-        Self { record, lease: GrantorLease::given_up(now), transfer_until: now }
+        Self::recover(record, now, timings)
     }
 
     /// The state after a restart: a lease may have been granted just before.

@@ -36,7 +36,7 @@ struct Case(Register);
 
 impl Case {
     fn new() -> Self {
-        let mut case = Self(Register::seed("dev-grp".into(), place("eastus2"), at(0)));
+        let mut case = Self(Register::seed("dev-grp".into(), place("eastus2"), at(0), &timings()));
         case.ok(0, &Request::Confirm { holder: place("eastus2"), epoch: Epoch(1), engine: "engine-eastus2".into() });
         case
     }
@@ -172,7 +172,7 @@ proptest! {
     #[test]
     fn no_history_has_two_holders(steps in prop::collection::vec(step(), 1..120)) {
         let timings = timings();
-        let mut register = Register::seed("dev-grp".into(), place("eastus2"), at(0));
+        let mut register = Register::seed("dev-grp".into(), place("eastus2"), at(0), &timings);
         let mut now = 0;
         let mut leases: Vec<(Location, Epoch, BootTime)> = Vec::new();
         for (pause, request) in steps {

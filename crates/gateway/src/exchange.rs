@@ -262,6 +262,10 @@ impl Executor {
         let counters = &self.counters;
         let plain_read = order.is_plain_read();
         match run.burst.slot {
+            // The old writer's word does not count any more: the new one may not have this write.
+            Slot::Peer if order.is_write() && self.shared.fence.route().epoch != run.burst.epoch => {
+                return Some(Stop::Lost("the epoch ended before the answer came".to_owned()));
+            }
             Slot::Peer => count(if order.read { &counters.forwarded_reads } else { &counters.forwarded_writes }),
             Slot::Local if plain_read => {
                 if reply.kind == ReplyKind::Error && !run.burst.writer_here && cannot_serve(bytes) {

@@ -102,6 +102,10 @@ impl Executor {
                 }
                 Place::Wait(reason) => self.wait(&reason, batch, client).await?,
                 Place::Refuse(reason) => self.refuse_front(&reason, batch, &mut client.output),
+                // "Nothing further was carried out" may only be said if it is true of everything that is left.
+                Place::NotWriter if any_lost(batch) => {
+                    self.refuse_front("this region is not the writer any more", batch, &mut client.output);
+                }
                 Place::NotWriter => return Err(Gone::Refused),
             }
         }
@@ -263,7 +267,7 @@ impl Executor {
         }
         if matches!(self.mode, Mode::Peer(_)) {
             // "Nothing further was carried out" may only be said if it is true of everything that is left.
-            if !batch.iter().any(|pending| matches!(pending, Pending::Do(order) if order.lost.is_some())) {
+            if !any_lost(batch) {
                 return Err(Gone::Refused);
             }
             self.refuse_front(why, batch, &mut client.output);
@@ -319,6 +323,11 @@ impl Executor {
         tracing::debug!(?slot, "an idle upstream was closed");
         self.close(slot);
     }
+}
+
+/// Something of the batch was sent, and nobody knows what became of it.
+fn any_lost(batch: &VecDeque<Pending>) -> bool {
+    batch.iter().any(|pending| matches!(pending, Pending::Do(order) if order.lost.is_some()))
 }
 
 /// Anything that comes unasked means that the upstream is not usable: its end, or bytes that belong to nothing.

@@ -43,6 +43,8 @@ struct State {
     route: Arc<Route>,
     lease: Option<Lease>,
     no_writer: Option<NoWriter>,
+    /// Until then this region has certainly had everything, because nobody else could write.
+    complete_until: Option<BootTime>,
 }
 
 /// The gateway's write authority, shared by all its connections.
@@ -60,6 +62,8 @@ pub(crate) struct View {
     pub(crate) route: Arc<Route>,
     /// This region holds the route's epoch, and until when its lease lasts; it may be over.
     pub(crate) lease_until: Option<BootTime>,
+    /// Until then this region has certainly had everything; it may be over.
+    pub(crate) complete_until: Option<BootTime>,
     pub(crate) no_writer: Option<NoWriter>,
     pub(crate) now: BootTime,
 }
@@ -81,7 +85,7 @@ impl Fence {
             writes: WriteRoute::Hold { reason: "this gateway has not heard from its agent yet".to_owned() },
             local_reads: false,
         };
-        let state = State { route: Arc::new(route), lease: None, no_writer: None };
+        let state = State { route: Arc::new(route), lease: None, no_writer: None, complete_until: None };
         Self { clock, state: RwLock::new(state), in_flight: AtomicU64::new(0), changes: watch::Sender::new(0) }
     }
 
@@ -104,10 +108,17 @@ impl Fence {
             state.lease = Some(Lease { epoch: update.epoch, until });
         }
         // If there may be a writer again, it remains true that there was none before.
-        if let Some(span) = update.no_writer_for_ms {
+        if let Some(span) = update.no_writer {
             // The agent spoke at some moment between question and answer: take the worse end for each use.
-            let ended = answered_at - Duration::from_millis(span);
-            state.no_writer = Some(NoWriter { ended, known_at: asked_at });
+            let ago = Duration::from_millis(span.ended_ms_ago);
+            let ended = answered_at - ago - Duration::from_millis(span.for_ms);
+            state.no_writer = Some(NoWriter { ended, known_at: asked_at - ago });
+        }
+        if matches!(update.writes, WriteRoute::Local { .. }) {
+            state.complete_until = state.lease.map(|lease| lease.until);
+        } else {
+            // Whatever the lease allowed: from now on somebody else may write.
+            state.complete_until = state.complete_until.map(|until| until.min(asked_at));
         }
         let changed = update.version != state.route.version || update.epoch != state.route.epoch;
         let revived = !had_authority && state.lease.is_some_and(|lease| answered_at < lease.until);
@@ -142,6 +153,7 @@ impl Fence {
             route: Arc::clone(&state.route),
             lease_until: state.lease.filter(|lease| lease.epoch == state.route.epoch).map(|lease| lease.until),
             no_writer: state.no_writer,
+            complete_until: state.complete_until,
             now: self.clock.now(),
         }
     }
@@ -207,7 +219,7 @@ mod tests {
     use super::*;
 
     fn route(version: u64, epoch: u64, writes: WriteRoute) -> GatewayRoute {
-        GatewayRoute { version, epoch: Epoch(epoch), writes, local_reads: true, no_writer_for_ms: None }
+        GatewayRoute { version, epoch: Epoch(epoch), writes, local_reads: true, no_writer: None }
     }
 
     fn local(ms: u64) -> WriteRoute {

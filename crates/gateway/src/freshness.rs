@@ -55,7 +55,7 @@ impl Freshness {
 /// - A reader has everything up to its newest stamp.
 /// - If there certainly was no writer for a while, nothing was missed in that while: it does not count.
 fn complete_until(view: &View, stamp: Option<BootTime>) -> Option<BootTime> {
-    let known = view.lease_until.max(stamp)?;
+    let known = view.complete_until.max(stamp)?;
     let pause = view.no_writer.map_or(Duration::ZERO, |gap| gap.known_at.saturating_since(gap.ended.max(known)));
     Some(known + pause)
 }
@@ -77,6 +77,7 @@ mod tests {
         View {
             route: Arc::new(Route { version: 1, epoch: Epoch(1), writes, local_reads: true }),
             lease_until: lease_until.map(at),
+            complete_until: lease_until.map(at),
             no_writer: no_writer.map(|(ended, known_at)| NoWriter { ended: at(ended), known_at: at(known_at) }),
             now: at(now),
         }

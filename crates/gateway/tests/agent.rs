@@ -26,8 +26,7 @@ struct Agent {
 impl Agent {
     fn set(&self, version: u64, writes: WriteRoute) {
         let local_reads = true;
-        *self.route.lock().unwrap() =
-            GatewayRoute { version, epoch: Epoch(1), writes, local_reads, no_writer_for_ms: None };
+        *self.route.lock().unwrap() = GatewayRoute { version, epoch: Epoch(1), writes, local_reads, no_writer: None };
     }
 
     async fn last(&self) -> GatewayPoll {
@@ -54,7 +53,7 @@ async fn start(region: &Region) -> (Arc<Agent>, CancellationToken) {
     let identity = Identity::agent(ENVIRONMENT, location.clone());
     let issued = authority().1.issue(&identity).unwrap();
     let hold = WriteRoute::Hold { reason: "not yet".to_owned() };
-    let route = GatewayRoute { version: 1, epoch: Epoch(1), writes: hold, local_reads: true, no_writer_for_ms: None };
+    let route = GatewayRoute { version: 1, epoch: Epoch(1), writes: hold, local_reads: true, no_writer: None };
     let agent = Arc::new(Agent { polls: Mutex::default(), route: Mutex::new(route) });
     let router = Router::new().route("/v1/gateway/poll", post(poll)).with_state(Arc::clone(&agent));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -17,6 +17,10 @@ const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// Keeps one group's register.
 pub(crate) struct RegisterHost {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     clock: Arc<dyn Clock>,
     timings: Timings,
     store: RegisterStore,
@@ -37,14 +41,17 @@ impl RegisterHost {
         let register = if let Some(record) = store.load(group)? {
             Register::recover(record, now, &timings)
         } else {
-            let seeded = Register::seed(group.to_owned(), seed_writer.clone(), now);
+            let seeded = Register::seed(group.to_owned(), seed_writer.clone(), now, &timings);
             store.save(seeded.record())?;
             seeded
         };
         let (version, _) = watch::channel(register.record().version);
-        Ok(Self { clock, timings, store, register: Mutex::new(register), version })
+        let inner = Inner { clock, timings, store, register: Mutex::new(register), version };
+        Ok(Self { inner: Arc::new(inner) })
     }
+}
 
+impl Inner {
     async fn answer_view(&self, after: u64, wait: Duration) -> RegisterView {
         let mut changes = self.version.subscribe();
         // Running out of time is an answer too: the same version, with the lease as it is by then.
@@ -82,11 +89,19 @@ impl RegisterHost {
 
 impl RegisterClient for RegisterHost {
     fn view(&self, after: u64, wait: Duration) -> Answer<'_, RegisterView> {
-        Box::pin(async move { Ok(self.answer_view(after, wait).await) })
+        Box::pin(async move { Ok(self.inner.answer_view(after, wait).await) })
     }
 
     fn request(&self, request: RegisterRequest) -> Answer<'_, RegisterReply> {
-        Box::pin(async move { self.answer_request(request).await.map_err(CallError::Refused) })
+        let inner = Arc::clone(&self.inner);
+        // In a task of its own: a caller that gives up half-way must not leave the disk ahead of the memory.
+        let answering = tokio::spawn(async move { inner.answer_request(request).await });
+        Box::pin(async move {
+            let answer = answering.await.unwrap_or_else(|err| {
+                Err(Refusal::new(RefusalCode::Unavailable, format!("the register's request ended abnormally: {err}")))
+            });
+            answer.map_err(CallError::Refused)
+        })
     }
 }
 
@@ -181,35 +196,35 @@ mod tests {
     async fn what_was_accepted_is_there_after_a_restart_and_the_lease_is_waited_out_anew() {
         let kept = Kept::new();
         let host = kept.open();
-        host.answer_request(confirm()).await.unwrap();
-        assert_eq!(host.answer_request(renew()).await.unwrap().lease_ms, Some(3000));
-        host.answer_request(begin()).await.unwrap();
+        host.inner.answer_request(confirm()).await.unwrap();
+        assert_eq!(host.inner.answer_request(renew()).await.unwrap().lease_ms, Some(3000));
+        host.inner.answer_request(begin()).await.unwrap();
         drop(host);
 
         kept.clock.advance(Duration::from_secs(60));
         let host = kept.open();
-        let view = host.answer_view(0, Duration::ZERO).await;
+        let view = host.inner.answer_view(0, Duration::ZERO).await;
         assert_eq!((view.epoch, view.engine.as_deref()), (Epoch(1), Some("e")));
         assert_eq!(view.transfer.map(|transfer| transfer.id).as_deref(), Some("t"));
-        let refused = host.answer_request(grant()).await.unwrap_err();
+        let refused = host.inner.answer_request(grant()).await.unwrap_err();
         assert_eq!((refused.code, refused.retry_after_ms), (RefusalCode::LeaseNotOver, Some(3500)));
         kept.clock.advance(Duration::from_millis(3500));
-        assert_eq!(host.answer_request(grant()).await.unwrap().view.epoch, Epoch(2));
+        assert_eq!(host.inner.answer_request(grant()).await.unwrap().view.epoch, Epoch(2));
         drop(host);
         let host = kept.open();
-        assert_eq!(host.answer_view(0, Duration::ZERO).await.writer, place("uksouth"));
+        assert_eq!(host.inner.answer_view(0, Duration::ZERO).await.writer, place("uksouth"));
     }
 
     #[tokio::test]
     async fn a_watcher_is_answered_when_something_changes() {
         let kept = Kept::new();
         let host = Arc::new(kept.open());
-        let seen = host.answer_view(0, Duration::ZERO).await.version;
+        let seen = host.inner.answer_view(0, Duration::ZERO).await.version;
         let watching = tokio::spawn({
             let host = Arc::clone(&host);
-            async move { host.answer_view(seen, MAX_WAIT).await }
+            async move { host.inner.answer_view(seen, MAX_WAIT).await }
         });
-        host.answer_request(confirm()).await.unwrap();
+        host.inner.answer_request(confirm()).await.unwrap();
         assert_eq!(watching.await.unwrap().version, seen + 1);
     }
 }

@@ -18,7 +18,8 @@ struct Seen {
 
 /// The memory, and its file.
 pub(crate) struct SeenEpochs {
-    path: PathBuf,
+    /// None only in tests.
+    path: Option<PathBuf>,
     seen: Seen,
 }
 
@@ -31,7 +32,12 @@ impl SeenEpochs {
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => Seen::default(),
             Err(err) => return Err(fail(err.to_string())),
         };
-        Ok(Self { path: path.to_owned(), seen })
+        Ok(Self { path: Some(path.to_owned()), seen })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Self {
+        Self { path: None, seen: Seen::default() }
     }
 
     /// Accepts an epoch that is not older than any seen before; a newer one is durable before this returns.
@@ -49,15 +55,16 @@ impl SeenEpochs {
     }
 
     fn write(&self, seen: Seen) -> Result<(), StoreError> {
-        let fail = |reason: String| StoreError::at(&self.path, reason);
+        let Some(path) = &self.path else { return Ok(()) };
+        let fail = |reason: String| StoreError::at(path, reason);
         let bytes = serde_json::to_vec(&seen).map_err(|err| fail(err.to_string()))?;
-        let temporary = self.path.with_extension("new");
+        let temporary = path.with_extension("new");
         let write = || -> std::io::Result<()> {
             let mut file = fs::File::create(&temporary)?;
             file.write_all(&bytes)?;
             file.sync_all()?;
-            fs::rename(&temporary, &self.path)?;
-            self.path.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
+            fs::rename(&temporary, path)?;
+            path.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
         };
         write().map_err(|err| fail(err.to_string()))
     }

@@ -65,7 +65,7 @@ impl RegisterStore {
 #[cfg(test)]
 mod tests {
     use tidelock_failover::Register;
-    use tidelock_model::{BootTime, Location};
+    use tidelock_model::{BootTime, Location, Timings};
 
     use super::*;
 
@@ -73,7 +73,8 @@ mod tests {
     fn a_saved_record_is_there_after_opening_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("register.redb");
-        let register = Register::seed("g".into(), Location::new("eastus2").unwrap(), BootTime::from_nanos(0));
+        let register =
+            Register::seed("g".into(), Location::new("eastus2").unwrap(), BootTime::from_nanos(0), &Timings::default());
         {
             let store = RegisterStore::open(&path).unwrap();
             assert!(store.load("g").unwrap().is_none());

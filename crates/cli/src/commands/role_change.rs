@@ -119,11 +119,11 @@ pub(crate) fn conclude(saga: &SagaView, output: Output) -> Outcome {
         Output::Human => {}
     }
     match &saga.outcome {
-        Some(SagaOutcome::Done { .. }) => {
+        Some(ended @ (SagaOutcome::Done { .. } | SagaOutcome::Pending { .. })) => {
             if output == Output::Human {
                 printer::data(&views::saga::summary(saga));
             }
-            Ok(Exit::Done)
+            Ok(if matches!(ended, SagaOutcome::Done { .. }) { Exit::Done } else { Exit::Pending })
         }
         Some(SagaOutcome::Refused { refusal }) => Err(CallError::Refused(refusal.clone()).into()),
         None => Err(Failure::error(views::saga::summary(saga))),

@@ -28,6 +28,10 @@ pub(crate) fn document(saga: &SagaView) -> SagaDocument<'_> {
 pub(crate) fn summary(saga: &SagaView) -> String {
     match &saga.outcome {
         Some(SagaOutcome::Done { epoch }) => format!("{} is the writer of epoch {epoch}", saga.to),
+        Some(SagaOutcome::Pending { epoch, reason }) => format!(
+            "{} has been granted epoch {epoch}, but {reason}. Its agent goes on trying; `tidelock status FILE` shows it",
+            saga.to
+        ),
         Some(SagaOutcome::Refused { refusal }) => format!("refused: {refusal}"),
         None => format!("the {} to {} is still under way", saga.kind, saga.to),
     }

@@ -38,6 +38,27 @@ async fn a_switchover_under_load_loses_nothing_and_clients_stay_connected() {
     uk.command(&["SET", "after", "1"]).await.unwrap();
 }
 
+/// Keys that expire are deletions in the old writer's own history, also after it has stopped: they are no writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn expiring_keys_do_not_keep_the_old_writer_aside() {
+    let env = Env::up();
+    let mut east = env.client(EAST).await;
+    for to in [UK, EAST] {
+        for number in 0..400 {
+            let lifetime = (200 + number * 4).to_string();
+            east.command(&["SET", &format!("short:{to}:{number}"), "x", "PX", &lifetime]).await.unwrap();
+        }
+        env.run(&["switchover", "--to", to]).success();
+        eventually("that the old writer follows", || async {
+            let status = env.status();
+            let states = [0, 1].map(|site| status["sites"][site]["status"]["engine"]["state"].clone());
+            let follows = states.iter().any(|state| state["link_up"] == true && state["synced"] == true);
+            if follows { Ok(()) } else { Err(format!("{states:?}")) }
+        })
+        .await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switchover_to_a_reader_that_is_cut_off_is_refused_and_the_writer_goes_on() {
     let env = Env::up();

@@ -196,7 +196,7 @@ impl Region {
     /// Sets the route; the version grows by itself.
     pub(crate) fn route(&self, epoch: u64, writes: WriteRoute) {
         let version = self.fence.route().version + 1;
-        let route = GatewayRoute { version, epoch: Epoch(epoch), writes, local_reads: true, no_writer_for_ms: None };
+        let route = GatewayRoute { version, epoch: Epoch(epoch), writes, local_reads: true, no_writer: None };
         assert!(self.fence.adopt(route, BootClock.now()));
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidelock_control::cloud_api::Direction;
 use tidelock_control::cloud_client::CloudControl;
 use tidelock_drill::{AuditTarget, GatewayTarget, History, Load, LoadSettings, RunningLoad, audit};
 use tidelock_model::{BootClock, BootTime, Clock, Location, SecretString};
@@ -76,6 +77,28 @@ impl Stage {
     pub(super) fn gateway(&self, location: &Location) -> Option<ConnectOptions> {
         let target = self.targets.iter().find(|target| target.location == *location)?;
         Some(options(target.addresses.first().copied()?, target.password.clone()))
+    }
+
+    /// The region is gone as if its power were: nothing that was on its way arrives any more, and every process in it is
+    /// killed. (Killed processes alone would leave their last bytes with the WAN relay, which delivers them.)
+    pub(super) async fn vanish(&self, region: &Location) -> Outcome<()> {
+        let mut wan = self.cloud.status().await?.wan;
+        for other in self.topology.sites.iter().map(|site| &site.location).filter(|location| *location != region) {
+            wan.stalled.push(Direction { from: region.clone(), to: other.clone() });
+            wan.stalled.push(Direction { from: other.clone(), to: region.clone() });
+        }
+        self.cloud.set_wan(&wan).await?;
+        self.cloud.kill_region(region).await?;
+        Ok(())
+    }
+
+    /// The region is back: its network, then its processes.
+    pub(super) async fn reappear(&self, region: &Location) -> Outcome<()> {
+        let mut wan = self.cloud.status().await?.wan;
+        wan.stalled.retain(|direction| direction.from != *region && direction.to != *region);
+        self.cloud.set_wan(&wan).await?;
+        self.cloud.start_region(region).await?;
+        Ok(())
     }
 
     /// Reads every write back through the gateway at `location`, as the writer has it.

@@ -142,11 +142,11 @@ pub(super) async fn switchover(stage: &Stage, number: u32, log: Option<&Path>) -
 pub(super) async fn region_loss(stage: &Stage, number: u32, log: Option<&Path>) -> Outcome<RegionLoss> {
     let (view, survivor) = roles(stage).await?;
     let dead = view.writer.clone();
-    printer::say(&format!("\nregion loss under load: every process of {dead} is killed"));
+    printer::say(&format!("\nregion loss under load: {dead} vanishes, every process in it is killed"));
     let load = stage.load().await?;
     tokio::time::sleep(CALM).await;
     let killed = load.mark("region killed", Some(&dead)).context("the clients")?;
-    stage.cloud.kill_region(&dead).await?;
+    stage.vanish(&dead).await?;
     let commanded = load.mark("failover commanded", Some(&survivor)).context("the clients")?;
     let saga = move_writer(stage, &view, &survivor, TransferKind::Failover).await?;
     load.wait_for_ack(Some(&survivor), stage.now(), RECOVERY_LIMIT).await.context("after the failover")?;
@@ -179,7 +179,7 @@ pub(super) async fn region_loss(stage: &Stage, number: u32, log: Option<&Path>) 
     };
     printer::say(&format!("  {measured}"));
     printer::say(&format!("\n{dead} returns"));
-    stage.cloud.start_region(&dead).await?;
+    stage.reappear(&dead).await?;
     wait::until_ready(&stage.operator, &stage.topology).await?;
     let sites = stage.operator.ask_all(&stage.topology).await;
     printer::say(&views::status::human(&stage.topology, &sites));
