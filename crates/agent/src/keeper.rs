@@ -202,7 +202,7 @@ async fn writer_history(shared: &Shared, observed: &Observed) -> Option<History>
 
 fn view(sighting: &Sighting, verdict: &Verdict) -> EngineView {
     let state = match (&verdict.held, sighting.role) {
-        (Some(reason), _) => EngineState::Isolated { reason: reason.clone() },
+        (Some(held), _) => EngineState::Isolated { reason: held.reason.clone(), needs_operator: held.needs_operator },
         (None, EngineRole::Leader) => EngineState::Writer,
         (None, EngineRole::Follower { link_up, synced, .. }) => EngineState::Reader { link_up, synced },
     };

@@ -63,8 +63,10 @@ fn as_writer(shared: &Shared, epoch: Epoch, engine: &Engine) -> WriteRoute {
         Engine::Found(finding) => finding,
         Engine::Unknown(reason) => return WriteRoute::Hold { reason: format!("the cache does not answer: {reason}") },
     };
-    if let Some(reason) = &finding.held {
-        return WriteRoute::Refuse { reason: reason.clone() };
+    match &finding.held {
+        Some(held) if held.needs_operator => return WriteRoute::Refuse { reason: held.reason.clone() },
+        Some(held) => return WriteRoute::Hold { reason: held.reason.clone() },
+        None => {}
     }
     match shared.valid_lease() {
         Some(held) if held.epoch == epoch && finding.may_write => {
@@ -151,7 +153,7 @@ mod tests {
             fork: None,
             keys: 1,
         };
-        let held = held.map(str::to_owned);
+        let held = held.map(|reason| tidelock_failover::Held { reason: reason.to_owned(), needs_operator: true });
         let finding = EngineFinding { view, seen_at: shared.now(), may_write, may_read: true, holds_data: true, held };
         shared.engine.send_replace(Engine::Found(Box::new(finding)));
     }

@@ -31,6 +31,8 @@ const GRANT_SLACK: Duration = Duration::from_secs(5);
 const REGISTER_RETRY: Duration = Duration::from_millis(100);
 /// The keeper has promoted the engine and the lease is held within this time, or something is wrong.
 const PROMOTE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A switchover waits this long for its target to be connected.
+const FITNESS_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often transfers without a saga are looked for.
 const ORPHAN_INTERVAL: Duration = Duration::from_secs(1);
 /// Whether the old writer still answers is found out within this time.
@@ -149,7 +151,7 @@ impl Saga {
 
     /// Refused means that nothing was changed.
     async fn move_role(&self) -> Result<SagaOutcome, Refusal> {
-        let engine = self.check_fitness()?;
+        let engine = self.fitness().await?;
         if self.kind == TransferKind::Failover && !self.force {
             self.check_writer_is_gone().await?;
         }
@@ -180,6 +182,27 @@ impl Saga {
         }
     }
 
+    /// A switchover waits a moment for an engine that has just begun to follow; a failover takes what there is.
+    async fn fitness(&self) -> Result<String, Refusal> {
+        let mut engine = self.shared.engine.subscribe();
+        let deadline = tokio::time::Instant::now() + FITNESS_TIMEOUT;
+        loop {
+            engine.borrow_and_update();
+            let checked = self.check_fitness();
+            if checked.is_ok() || self.kind == TransferKind::Failover || self.is_held_for_good() {
+                return checked;
+            }
+            if tokio::time::timeout_at(deadline, engine.changed()).await.is_err() {
+                return checked;
+            }
+        }
+    }
+
+    fn is_held_for_good(&self) -> bool {
+        let engine = self.shared.engine.borrow();
+        engine.found().and_then(|finding| finding.held.as_ref()).is_some_and(|held| held.needs_operator)
+    }
+
     /// The region's engine follows, holds a complete copy and, for a switchover, is connected.
     fn check_fitness(&self) -> Result<String, Refusal> {
         let guard = |message: String| Refusal::new(RefusalCode::Guard, message);
@@ -191,7 +214,7 @@ impl Saga {
             EngineState::Isolated { .. } if self.may_be_forced() && finding.holds_data => {
                 Ok(finding.view.run_id.clone())
             }
-            EngineState::Isolated { reason } => {
+            EngineState::Isolated { reason, .. } => {
                 let advice = if self.kind == TransferKind::Failover && finding.holds_data {
                     format!(
                         ". --force makes it the writer with what it holds: everything that {} has acknowledged since it \

@@ -32,7 +32,7 @@ pub(crate) struct EngineFinding {
     pub(crate) may_read: bool,
     /// It holds the group's data as of some moment: it is not an engine that has just been started.
     pub(crate) holds_data: bool,
-    pub(crate) held: Option<String>,
+    pub(crate) held: Option<tidelock_failover::Held>,
 }
 
 /// The keeper's state: a finding, or why there is none.

@@ -12,8 +12,8 @@ use tidelock_model::Location;
     --detailed-exitcode); 3 an objective was missed; 4 an invariant was violated; 5 refused by a guard, nothing was \
     changed; 6 done, with a follow-up pending; 130 interrupted.")]
 pub(crate) struct Cli {
-    /// Where local environments keep their state
-    #[arg(long, global = true, value_name = "DIR", env = "TIDELOCK_STATE_DIR", hide_env_values = true)]
+    /// Where local environments keep their state [env: TIDELOCK_STATE_DIR; otherwise ~/.local/state/tidelock]
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 
     /// Say more on stderr (twice: everything)

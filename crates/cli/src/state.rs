@@ -16,8 +16,9 @@ const STATE_VARIABLE: &str = "TIDELOCK_STATE_DIR";
 
 /// Where all environments of this user are kept.
 pub(crate) fn root(given: Option<&Path>) -> Outcome<PathBuf> {
-    if let Some(dir) = given {
-        return std::path::absolute(dir).context(format!("the state directory {}", dir.display()));
+    let from_variable = std::env::var_os(STATE_VARIABLE).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    if let Some(dir) = given.map(Path::to_owned).or(from_variable) {
+        return std::path::absolute(&dir).context(format!("the state directory {}", dir.display()));
     }
     let base = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));

@@ -7,7 +7,7 @@ use tidelock_control::agent_api::{AgentStatus, EngineState};
 use tidelock_model::Location;
 
 use crate::exit::{Failure, Outcome};
-use crate::operator::{CALL_TIMEOUT, Operator};
+use crate::operator::{CALL_TIMEOUT, Operator, SiteStatus};
 use crate::topology::Topology;
 
 /// How often a condition is looked at.
@@ -48,29 +48,51 @@ pub(crate) async fn until_follows(operator: &Operator, location: &Location) -> O
     .await
 }
 
-/// One region writes, all others follow it, and every gateway polls.
+/// One region writes, all others follow it, and every gateway polls. Ends early if only a person can bring that about.
 pub(crate) async fn until_ready(operator: &Operator, topology: &Topology) -> Outcome<Location> {
     until("that the environment is ready", READY_TIMEOUT, || async {
         let sites = operator.ask_all(topology).await;
-        let mut writer = None;
-        for site in &sites {
-            let location = &site.site.location;
-            let status = site.status.as_ref().map_err(|err| format!("{location}: {err}"))?;
-            let Some(cache) = &site.site.cache else { continue };
-            if status.gateways.len() < cache.gateways.len() {
-                return Err(format!("{location}: {} of {} gateways", status.gateways.len(), cache.gateways.len()));
-            }
-            if status.gateways.iter().any(|gateway| gateway.staleness_ms.is_none()) {
-                return Err(format!("{location}: a gateway has not seen its own stamp yet"));
-            }
-            match status.engine.as_ref().map(|engine| &engine.state) {
-                Some(EngineState::Writer) if status.lease_remaining_ms.is_some() => writer = Some(location.clone()),
-                Some(EngineState::Reader { link_up: true, synced: true }) => {}
-                Some(other) => return Err(format!("{location}: {other:?}")),
-                None => return Err(format!("{location}: {}", status.engine_error.clone().unwrap_or_default())),
-            }
+        match readiness(&sites) {
+            Ok(writer) => Ok(Ok(writer)),
+            Err(NotReady::Yet(why)) => Err(why),
+            Err(NotReady::WithoutHelp(why)) => Ok(Err(Failure::refused(why))),
         }
-        writer.ok_or_else(|| "no region holds the lease".to_owned())
     })
-    .await
+    .await?
+}
+
+/// What is in the way of an environment's being ready.
+enum NotReady {
+    Yet(String),
+    WithoutHelp(String),
+}
+
+fn readiness(sites: &[SiteStatus]) -> Result<Location, NotReady> {
+    let mut writer = None;
+    // What only a person can mend is more worth saying than what somebody else is waiting for because of it.
+    for site in sites {
+        let engine = site.status.as_ref().ok().and_then(|status| status.engine.as_ref());
+        if let Some(EngineState::Isolated { reason, needs_operator: true }) = engine.map(|engine| &engine.state) {
+            return Err(NotReady::WithoutHelp(format!("{}: {reason}", site.site.location)));
+        }
+    }
+    for site in sites {
+        let location = &site.site.location;
+        let yet = |why: String| NotReady::Yet(format!("{location}: {why}"));
+        let status = site.status.as_ref().map_err(|err| yet(err.to_string()))?;
+        let Some(cache) = &site.site.cache else { continue };
+        if status.gateways.len() < cache.gateways.len() {
+            return Err(yet(format!("{} of {} gateways", status.gateways.len(), cache.gateways.len())));
+        }
+        match status.engine.as_ref().map(|engine| &engine.state) {
+            Some(EngineState::Writer) if status.lease_remaining_ms.is_some() => writer = Some(location.clone()),
+            Some(EngineState::Reader { link_up: true, synced: true }) => {}
+            Some(other) => return Err(yet(format!("{other:?}"))),
+            None => return Err(yet(status.engine_error.clone().unwrap_or_default())),
+        }
+        if status.gateways.iter().any(|gateway| gateway.staleness_ms.is_none()) {
+            return Err(yet("a gateway has not seen its own stamp yet".to_owned()));
+        }
+    }
+    writer.ok_or_else(|| NotReady::Yet("no region holds the lease".to_owned()))
 }

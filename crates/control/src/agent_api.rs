@@ -134,6 +134,8 @@ pub enum EngineState {
     Isolated {
         /// Why, and what to do.
         reason: String,
+        /// It stays so until a person decides; otherwise it ends by itself.
+        needs_operator: bool,
     },
     /// It accepts writes from its region's gateways.
     Writer,

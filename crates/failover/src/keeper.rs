@@ -96,13 +96,32 @@ pub struct Verdict {
     pub may_write: bool,
     /// The engine may be read.
     pub may_read: bool,
-    /// Why the engine is held back, for people; none if it is not.
-    pub held: Option<String>,
+    /// Why the engine is held back; none if it is not.
+    pub held: Option<Held>,
+}
+
+/// Why an engine is held back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// In words, with what to do.
+    pub reason: String,
+    /// It stays so until a person decides; otherwise it ends by itself.
+    pub needs_operator: bool,
+}
+
+impl Held {
+    fn for_now(reason: String) -> Self {
+        Self { reason, needs_operator: false }
+    }
+
+    fn for_good(reason: String) -> Self {
+        Self { reason, needs_operator: true }
+    }
 }
 
 impl Verdict {
-    fn held(current: Standing, reason: String) -> Self {
-        Self { actions: stand(current, Standing::Isolated), may_write: false, may_read: false, held: Some(reason) }
+    fn held(current: Standing, held: Held) -> Self {
+        Self { actions: stand(current, Standing::Isolated), may_write: false, may_read: false, held: Some(held) }
     }
 
     fn reads(actions: Vec<Action>) -> Self {
@@ -128,7 +147,8 @@ pub fn decide(seen: &Observed) -> Verdict {
 fn without_register(seen: &Observed) -> Verdict {
     let may_read =
         seen.standing != Standing::Isolated && matches!(seen.role, EngineRole::Follower { synced: true, .. });
-    let held = (!may_read).then(|| "the register has not answered yet; the engine stays as it is".to_owned());
+    let held =
+        (!may_read).then(|| Held::for_now("the register has not answered yet; the engine stays as it is".to_owned()));
     Verdict { actions: Vec::new(), may_write: false, may_read, held }
 }
 
@@ -140,12 +160,12 @@ fn as_writer(seen: &Observed, register: &Standpoint) -> Verdict {
                  clients and replicas so that it wipes nobody: fail over to a region that still holds the data",
                 register.epoch
             );
-            return Verdict::held(seen.standing, reason);
+            return Verdict::held(seen.standing, Held::for_good(reason));
         }
         // Opened at creation by whoever made it; isolated means restarted before the register knew it.
         None if seen.standing == Standing::Isolated && seen.keys > 0 => {
             let reason = "the engine is isolated and holds keys nobody has vouched for".to_owned();
-            return Verdict::held(seen.standing, reason);
+            return Verdict::held(seen.standing, Held::for_good(reason));
         }
         _ => {}
     }
@@ -170,14 +190,15 @@ fn as_writer(seen: &Observed, register: &Standpoint) -> Verdict {
 fn as_reader(seen: &Observed, register: &Standpoint) -> Verdict {
     let Some(link) = register.link else {
         let reason = format!("there is no link to {}, the writer; apply the environment again", register.writer);
-        return Verdict::held(seen.standing, reason);
+        return Verdict::held(seen.standing, Held::for_good(reason));
     };
     match seen.role {
         EngineRole::Follower { address, synced, .. } if address == link => {
             if synced {
                 return Verdict::reads(stand(seen.standing, Standing::Reader));
             }
-            let mut verdict = Verdict::held(seen.standing, "the first synchronisation is not finished".to_owned());
+            let mut verdict =
+                Verdict::held(seen.standing, Held::for_now("the first synchronisation is not finished".to_owned()));
             // While it loads it may stay as it is: clients get LOADING from the engine itself.
             verdict.actions.clear();
             verdict
@@ -193,7 +214,7 @@ fn follow(seen: &Observed, register: &Standpoint, link: SocketAddr) -> Verdict {
             let wanted = if keep_reading { Standing::Reader } else { Standing::Isolated };
             let mut actions = stand(seen.standing, wanted);
             actions.push(Action::Follow(link));
-            let held = (!keep_reading).then(|| format!("about to follow {}", register.writer));
+            let held = (!keep_reading).then(|| Held::for_now(format!("about to follow {}", register.writer)));
             Verdict { actions, may_write: false, may_read: keep_reading, held }
         }
         Loss::NotKnown => {
@@ -204,7 +225,7 @@ fn follow(seen: &Observed, register: &Standpoint, link: SocketAddr) -> Verdict {
                 "it may hold writes that {} does not have; its agent has not answered yet, so nothing is overwritten",
                 register.writer
             );
-            Verdict { actions, may_write: false, may_read: false, held: Some(reason) }
+            Verdict { actions, may_write: false, may_read: false, held: Some(Held::for_now(reason)) }
         }
         Loss::Tail(tail) => {
             let what = match tail {
@@ -216,7 +237,7 @@ fn follow(seen: &Observed, register: &Standpoint, link: SocketAddr) -> Verdict {
                  kept aside: `tidelock failback FILE --region {} --discard` throws them away",
                 register.writer, register.epoch, seen.me
             );
-            Verdict::held(seen.standing, reason)
+            Verdict::held(seen.standing, Held::for_good(reason))
         }
     }
 }

@@ -8,7 +8,7 @@ mod lease;
 mod register;
 mod tail;
 
-pub use keeper::{Action, EngineRole, Observed, Standing, Standpoint, Verdict, decide};
+pub use keeper::{Action, EngineRole, Held, Observed, Standing, Standpoint, Verdict, decide};
 pub use lease::{GrantorLease, HeldLease};
 pub use register::{Accepted, Record, Register, Rejection, Request, TRANSFER_DEADLINE, Transfer, TransferKind};
 pub use tail::{History, Tail, tail_beyond};

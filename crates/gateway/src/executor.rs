@@ -79,16 +79,15 @@ impl Executor {
         self.waiting_since = None;
         while let Some(front) = batch.front_mut() {
             client.relieve().await?;
-            let order = match front {
-                Pending::Answer(answer) => {
-                    client.output.extend_from_slice(answer);
-                    count(&self.counters.refused);
-                    batch.pop_front();
-                    continue;
-                }
-                Pending::Do(order) => order,
-            };
+            if let Pending::Answer(answer) = front {
+                client.output.extend_from_slice(answer);
+                count(&self.counters.refused);
+                batch.pop_front();
+                continue;
+            }
             self.drop_outdated();
+            self.fail_watched_transaction(batch);
+            let Some(Pending::Do(order)) = batch.front_mut() else { continue };
             if self.answer_without_upstream(order, &mut client.output) {
                 batch.pop_front();
                 continue;
@@ -153,6 +152,31 @@ impl Executor {
         self.protocol = protocol;
     }
 
+    /// The connection that watched keys for the client is gone: the EXEC that rests on it must fail as if a key had changed.
+    /// It is looked for in the whole batch, because a transaction that was sent in one piece goes upstream in one piece.
+    fn fail_watched_transaction(&self, batch: &mut VecDeque<Pending>) {
+        if !self.broken.watch {
+            return;
+        }
+        let orders = batch.iter_mut().filter_map(|pending| match pending {
+            Pending::Do(order) => Some(order),
+            Pending::Answer(_) => None,
+        });
+        for order in orders {
+            match order.step {
+                Step::Execute if order.watched => {
+                    let mut answer = BytesMut::new();
+                    reply::null_array(&mut answer, self.protocol);
+                    order.turn_into_discard(answer.freeze());
+                    return;
+                }
+                // Whatever is watched from here on is watched anew.
+                Step::Execute | Step::Unwatch | Step::Discard => return,
+                _ => {}
+            }
+        }
+    }
+
     /// Answers what can only be answered with an error, without asking anybody.
     fn answer_without_upstream(&mut self, order: &mut Order, out: &mut BytesMut) -> bool {
         if let Some(why) = order.lost.take() {
@@ -169,11 +193,6 @@ impl Executor {
         if order.is_inside() && (self.broken.transaction || self.broken.begin_refused) {
             self.answer_broken(order, out);
             return true;
-        }
-        if order.step == Step::Execute && order.watched && self.broken.watch {
-            let mut answer = BytesMut::new();
-            reply::null_array(&mut answer, self.protocol);
-            order.turn_into_discard(answer.freeze());
         }
         if matches!(order.step, Step::Unwatch | Step::Discard) {
             self.broken.watch = false;

@@ -146,16 +146,38 @@ async fn a_transaction_does_not_survive_a_change_of_writer() {
     // MULTI itself refused: what follows in the same pipeline is not applied either.
     south.hold(2);
     east.hold(2);
-    let pipeline: Vec<Vec<bytes::Bytes>> = [&["MULTI"][..], &["SET", "t", "4"], &["EXEC"]]
-        .iter()
-        .map(|args| args.iter().map(|arg| bytes::Bytes::copy_from_slice(arg.as_bytes())).collect())
-        .collect();
-    let replies = client.pipeline(&pipeline).await.unwrap();
+    let replies = client.pipeline(&pipeline(&[&["MULTI"], &["SET", "t", "4"], &["EXEC"]])).await.unwrap();
     assert!(replies.iter().all(|reply| reply.as_error().is_some()), "{replies:?}");
     east.writer(2, LONG);
     south.reader(2, &east);
     ok(&mut client, "SET after 2").await;
     assert_eq!(ok(&mut east.engine.cloud().await, "EXISTS t").await.as_integer(), Some(0));
+}
+
+fn pipeline(commands: &[&[&str]]) -> Vec<Vec<bytes::Bytes>> {
+    let args = |command: &&[&str]| command.iter().map(|arg| bytes::Bytes::copy_from_slice(arg.as_bytes())).collect();
+    commands.iter().map(args).collect()
+}
+
+/// A transaction that arrives in one piece, as most client libraries send it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_from_before_a_change_of_writer_fails_a_pipelined_transaction() {
+    let (east, south) = pair().await;
+    for region in [&east, &south] {
+        let mut watcher = region.client().await;
+        ok(&mut watcher, "SET w 1").await;
+        ok(&mut watcher, "WATCH w").await;
+        ok(&mut south.client().await, "SET w other").await;
+        let epoch = if std::ptr::eq(region, &east) { 2 } else { 3 };
+        east.writer(epoch, LONG);
+        south.reader(epoch, &east);
+        let replies = watcher.pipeline(&pipeline(&[&["MULTI"], &["SET", "w", "mine"], &["EXEC"]])).await.unwrap();
+        assert_eq!(replies.last(), Some(&tidelock_redis_client::Value::Null), "{replies:?}");
+        assert_eq!(ok(&mut watcher, "GET w").await.as_str(), Some("other"), "the update of another client was lost");
+        // The watch is spent: the next transaction goes through.
+        let replies = watcher.pipeline(&pipeline(&[&["MULTI"], &["SET", "w", "mine"], &["EXEC"]])).await.unwrap();
+        assert!(replies.last().is_some_and(|reply| reply.as_array().is_some()), "{replies:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,7 +29,7 @@ impl Plan {
             line(&mut out, &format!("  note: {note}"));
         }
         if self.is_empty() {
-            line(&mut out, &format!("No changes. {} is as its file says.", self.environment));
+            line(&mut out, &format!("No changes. The resources of {} are as its file says.", self.environment));
         } else {
             line(&mut out, &counts(&self.summary));
             for advice in self.advice() {

@@ -106,7 +106,7 @@ fn what_is_complete_needs_nothing() {
         let environment = environment(regions);
         let plan = planned(&environment, &complete(&environment));
         assert!(plan.is_empty(), "{}", plan.render());
-        assert_eq!(plan.render(), "No changes. demo-dev is as its file says.\n");
+        assert_eq!(plan.render(), "No changes. The resources of demo-dev are as its file says.\n");
     }
 }
 

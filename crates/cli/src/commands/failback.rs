@@ -19,10 +19,10 @@ pub(crate) async fn run(settings: &Settings, args: &FailbackArgs) -> Outcome {
     let agent = operator.agent(&args.region)?;
     let status: AgentStatus = agent.get("/v1/status", CALL_TIMEOUT).await?;
     match status.engine.as_ref().map(|engine| &engine.state) {
-        Some(EngineState::Isolated { reason }) if !args.discard => {
+        Some(EngineState::Isolated { reason, .. }) if !args.discard => {
             return Err(Failure::refused(format!("{} is kept aside: {reason}", args.region)));
         }
-        Some(EngineState::Isolated { reason }) => {
+        Some(EngineState::Isolated { reason, .. }) => {
             printer::say(&format!("{}: {reason}", args.region));
             confirm(args)?;
         }

@@ -59,20 +59,29 @@ fn briefing(sites: &[SiteStatus], view: &RegisterView, args: &FailoverArgs) -> V
             format!("lease        epoch {} of {} is certainly over for {for_ms} ms", view.epoch, view.writer)
         }
     });
-    lines.push(format!("at risk      {}", at_risk(sites, args)));
+    lines.push(format!("at risk      {}", at_risk(sites, view, args)));
     lines
 }
 
-fn at_risk(sites: &[SiteStatus], args: &FailoverArgs) -> String {
-    let target = sites.iter().find(|site| site.site.location == args.target.to);
+/// What may be lost at most: as far as the target is behind now, and whatever the old writer may still acknowledge until
+/// its lease is over.
+fn at_risk(sites: &[SiteStatus], view: &RegisterView, args: &FailoverArgs) -> String {
+    let to = &args.target.to;
+    let target = sites.iter().find(|site| site.site.location == *to);
     let gateways = target.and_then(|site| site.status.as_ref().ok()).map(|status| &status.gateways);
-    match gateways.and_then(|gateways| gateways.iter().filter_map(|gateway| gateway.staleness_ms).min()) {
-        Some(millis) => format!(
-            "acknowledged writes of the last {millis} ms before the writer was lost, as far as {} has not got them",
-            args.target.to
-        ),
-        None => format!("not known: no gateway in {} has measured how far behind it is", args.target.to),
-    }
+    let behind = gateways.and_then(|gateways| gateways.iter().filter_map(|gateway| gateway.staleness_ms).min());
+    let Some(behind) = behind else {
+        return format!("not known: no gateway in {to} has measured how far behind it is");
+    };
+    let lease = match view.lease {
+        LeaseView::Held { at_most_ms } => at_most_ms,
+        LeaseView::Lapsed { .. } => 0,
+    };
+    format!(
+        "at most {:.1} s of acknowledged writes: {to} is up to {behind} ms behind, and {} may go on for {lease} ms",
+        (behind + lease) as f64 / 1000.0,
+        view.writer
+    )
 }
 
 /// Typing the target's name is the confirmation.

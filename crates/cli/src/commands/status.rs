@@ -1,55 +1,69 @@
 //! `tidelock status`.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use crate::args::{Output, StatusArgs};
 use crate::environment::Opened;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::interrupt::Interrupt;
+use crate::local::cloud;
 use crate::operator::Operator;
 use crate::printer;
 use crate::settings::Settings;
+use crate::state::StateDir;
 use crate::topology::Topology;
-use crate::views;
+use crate::views::status::{Shown, document, human, signature};
 
 /// How often `--watch` looks.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// Clears a terminal and goes to its first line.
+const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 
 pub(crate) async fn run(settings: &Settings, args: &StatusArgs) -> Outcome {
     let opened = Opened::load(settings, &args.environment.file)?;
     let topology = Topology::load(&opened.state)?;
     let operator = Operator::new(&opened.state, &topology)?;
-    print_once(&operator, &topology, args.output).await?;
     if args.watch {
-        watch(&operator, &topology, args.output).await?;
+        let mut interrupt = Interrupt::listen()?;
+        return tokio::select! {
+            watched = watch(&opened.state, &operator, &topology, args.output) => watched,
+            () = interrupt.wait() => Ok(Exit::Done),
+        };
+    }
+    let (sites, supervised) = tokio::join!(operator.ask_all(&topology), supervised(&opened.state));
+    let shown = Shown { topology: &topology, sites: &sites, supervised };
+    match args.output {
+        Output::Human => printer::data(&human(shown)),
+        Output::Json => printer::data_json(&document(shown))?,
     }
     Ok(Exit::Done)
 }
 
-async fn print_once(operator: &Operator, topology: &Topology, output: Output) -> Outcome<()> {
-    let sites = operator.ask_all(topology).await;
-    match output {
-        Output::Human => printer::data(&views::status::human(topology, &sites)),
-        Output::Json => printer::data_json(&views::status::document(topology, &sites))?,
-    }
-    Ok(())
+async fn supervised(state: &StateDir) -> bool {
+    cloud::control(state).status().await.is_ok()
 }
 
-async fn watch(operator: &Operator, topology: &Topology, output: Output) -> Outcome<()> {
-    let mut shown = String::new();
+/// On a terminal one picture that is drawn anew; elsewhere a report at each change, in JSON one document a line.
+async fn watch(state: &StateDir, operator: &Operator, topology: &Topology, output: Output) -> Outcome {
+    let redraw = output == Output::Human && std::io::stdout().is_terminal();
+    let mut last = String::new();
     loop {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-            () = tokio::time::sleep(WATCH_INTERVAL) => {}
+        if !state.exists() {
+            return Err(Failure::error(format!("{} has been taken down", state.id())));
         }
-        let sites = operator.ask_all(topology).await;
-        let text = match output {
-            Output::Human => views::status::human(topology, &sites),
-            Output::Json => serde_json::to_string(&views::status::document(topology, &sites)).unwrap_or_default(),
-        };
-        if text != shown {
-            let separator = if output == Output::Human { "\n" } else { "" };
-            printer::data(&format!("{separator}{text}"));
-            shown = text;
+        let (sites, supervised) = tokio::join!(operator.ask_all(topology), supervised(state));
+        let shown = Shown { topology, sites: &sites, supervised };
+        let now = signature(shown);
+        match output {
+            Output::Human if redraw => printer::data(&format!("{CLEAR}{}", human(shown))),
+            Output::Human if now != last => printer::data(&human(shown)),
+            Output::Json if now != last => {
+                printer::data(&serde_json::to_string(&document(shown)).unwrap_or_default());
+            }
+            _ => {}
         }
+        last = now;
+        tokio::time::sleep(WATCH_INTERVAL).await;
     }
 }

@@ -9,15 +9,18 @@ use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::local::resources::{self, Applied};
 use crate::local::vault::OperatorAccount;
-use crate::local::workloads::Arrangement;
+use crate::local::workloads::{Arranged, Arrangement};
 use crate::local::{cloud, teardown};
 use crate::operator::Operator;
 use crate::printer;
 use crate::settings::Settings;
 use crate::state::{Lock, Note, to_json, write_private, write_secret};
 use crate::topology::Topology;
-use crate::views;
+use crate::views::status::{Shown, human};
 use crate::wait;
+
+/// What Linux takes as the path of a socket is 107 bytes; the local cloud keeps some in hand.
+const MAX_SOCKET_PATH: usize = 100;
 
 pub(crate) async fn run(settings: &Settings, args: &UpArgs) -> Outcome {
     let opened = Opened::load(settings, &args.environment.file)?;
@@ -29,7 +32,7 @@ pub(crate) async fn run(settings: &Settings, args: &UpArgs) -> Outcome {
     };
     let operator = Operator::new(&opened.state, &topology)?;
     let sites = operator.ask_all(&topology).await;
-    printer::data(&views::status::human(&topology, &sites));
+    printer::data(&human(Shown { topology: &topology, sites: &sites, supervised: true }));
     printer::say(&next_steps(&topology, args));
     Ok(Exit::Done)
 }
@@ -51,6 +54,7 @@ fn next_steps(topology: &Topology, args: &UpArgs) -> String {
 pub(crate) async fn prepare(opened: &Opened, doing: &str) -> Outcome<Lock> {
     opened.group()?;
     tidelock_local_cloud::find_engine().await.context("an engine is needed")?;
+    check_path_length(opened)?;
     let note = Note { file: opened.file.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
     opened.state.create(&note)?;
     let lock = opened.state.lock(doing)?;
@@ -90,6 +94,23 @@ pub(crate) async fn apply_resources(opened: &Opened, local: &LocalSettings, _loc
     Ok(Resources { cloud, account, applied })
 }
 
+/// The longest path below the state directory is an engine's socket, and the system limits a socket's path.
+fn check_path_length(opened: &Opened) -> Outcome<()> {
+    let caches = opened.environment.regions.iter().flat_map(|region| region.caches.values());
+    let sockets =
+        caches.map(|cache| opened.state.cloud_dir().join("engines").join(&cache.azure_name).join("redis.sock"));
+    let longest = sockets.max_by_key(|path| path.as_os_str().len());
+    match longest {
+        Some(path) if path.as_os_str().len() > MAX_SOCKET_PATH => Err(Failure::error(format!(
+            "the state directory's path is too long: {} would have {} bytes, and a socket's path at most {MAX_SOCKET_PATH}",
+            path.display(),
+            path.as_os_str().len()
+        ))
+        .hint("choose a shorter one with --state-dir or TIDELOCK_STATE_DIR, such as /tmp/tl")),
+        _ => Ok(()),
+    }
+}
+
 /// Everything `up` does, under the lock. Repeating it changes only what is not as it should be.
 pub(crate) async fn bring_up(opened: &Opened, local: &LocalSettings, lock: &Lock) -> Outcome<Topology> {
     let Resources { cloud, account, applied } = apply_resources(opened, local, lock).await?;
@@ -97,7 +118,7 @@ pub(crate) async fn bring_up(opened: &Opened, local: &LocalSettings, lock: &Lock
     let group = opened.group()?;
     let state = &opened.state;
     let arrangement = Arrangement { opened, group, cloud: &cloud, account: &account, caches };
-    let topology = arrangement.carry_out().await?;
+    let Arranged { topology, changed: processes } = arrangement.carry_out().await?;
     write_private(&state.topology_file(), &to_json(&topology)?)?;
     let operator = Operator::new(state, &topology)?;
     wait_until_ready(&operator, &topology).await?;
@@ -106,7 +127,7 @@ pub(crate) async fn bring_up(opened: &Opened, local: &LocalSettings, lock: &Lock
         return Err(Failure::error(format!("after `apply` there is still something to change:\n{}", left.render()))
             .hint("this is a fault in Tidelock; please report it with this output"));
     }
-    if changed == 0 {
+    if changed + processes == 0 {
         printer::say("No changes. The environment is as the file says.");
     }
     Ok(topology)

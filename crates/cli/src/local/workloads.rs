@@ -1,11 +1,11 @@
 //! Agents and gateways in their regions: addresses, ways through the WAN, secrets in their own vaults, configurations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use serde::Serialize;
 use tidelock_agent::{AgentConfig, CacheAccess, IdentitySource, PeerConfig, RegisterPlace, VaultAccess};
-use tidelock_control::cloud_api::{LinkView, RegionNetwork, RouteSpec, WorkloadSpec};
+use tidelock_control::cloud_api::{LinkView, ProcessKind, RegionNetwork, RouteSpec, WorkloadSpec};
 use tidelock_control::cloud_client::CloudControl;
 use tidelock_control::{CertificateAuthority, Identity};
 use tidelock_gateway::{CacheEndpoint, GatewayConfig, GatewayLimits, GatewayTimings};
@@ -61,7 +61,9 @@ impl Place {
 
 impl Arrangement<'_> {
     /// Brings every agent and gateway up, and says where everything is. Repeating it changes nothing that is as it should be.
-    pub(crate) async fn carry_out(&self) -> Outcome<Topology> {
+    pub(crate) async fn carry_out(&self) -> Outcome<Arranged> {
+        let running = self.running().await?;
+        let mut wanted = Wanted { running, names: BTreeSet::new(), changed: 0 };
         let places = self.places().await?;
         let register = self.register_place(&places)?;
         self.write_identities(&places).await?;
@@ -72,16 +74,39 @@ impl Arrangement<'_> {
         let (first, others): (Vec<_>, Vec<_>) = places.iter().partition(|place| *place.location() == register);
         for place in first.into_iter().chain(others) {
             let config = self.agent_config(place, &places, &links, &register).await?;
-            self.run(&program, "agent", &format!("agent-{}", place.location()), place.location(), &config).await?;
+            let process =
+                Process { verb: "agent", name: format!("agent-{}", place.location()), listens: vec![place.agent()] };
+            self.run(&program, &process, place.location(), &config, &mut wanted).await?;
         }
         for place in &places {
             for (index, (clients, peers)) in place.gateways.iter().zip(&place.peers).enumerate() {
                 let name = format!("gateway-{}-{}", place.location(), index + 1);
                 let config = self.gateway_config(place, &name, *clients, *peers).await?;
-                self.run(&program, "gateway", &name, place.location(), &config).await?;
+                let process = Process { verb: "gateway", name, listens: vec![*clients, *peers] };
+                self.run(&program, &process, place.location(), &config, &mut wanted).await?;
             }
         }
-        Ok(self.topology(&places, register))
+        self.remove_others(&mut wanted).await?;
+        Ok(Arranged { topology: self.topology(&places, register), changed: wanted.changed })
+    }
+
+    /// Agents and gateways that run now.
+    async fn running(&self) -> Outcome<BTreeSet<String>> {
+        let processes = self.cloud.status().await?.processes.into_iter();
+        Ok(processes.filter(|process| process.kind == ProcessKind::Workload).map(|process| process.name).collect())
+    }
+
+    /// Ends what the file does not ask for any more.
+    async fn remove_others(&self, wanted: &mut Wanted) -> Outcome<()> {
+        for name in wanted.running.difference(&wanted.names).cloned().collect::<Vec<_>>() {
+            self.cloud.delete_workload(&name).await?;
+            let dir = self.state().workload_dir(&name);
+            if dir.exists() {
+                std::fs::remove_dir_all(&dir).context(format!("cannot remove {}", dir.display()))?;
+            }
+            wanted.changed += 1;
+        }
+        Ok(())
     }
 
     fn state(&self) -> &StateDir {
@@ -273,19 +298,27 @@ impl Arrangement<'_> {
         Ok(VaultAccess { url: cache.vault_url.clone(), credential_file })
     }
 
-    async fn run<C: Serialize>(
+    async fn run<C: Serialize + Sync>(
         &self,
         program: &str,
-        verb: &str,
-        name: &str,
+        process: &Process,
         location: &Location,
         config: &C,
+        wanted: &mut Wanted,
     ) -> Outcome<()> {
+        let Process { verb, name, listens } = process;
+        wanted.names.insert(name.clone());
+        if !wanted.running.contains(name) {
+            listens.iter().try_for_each(|address| check_free(*address, name))?;
+        }
         let file = self.state().workload_dir(name).join(format!("{verb}.json"));
         let content = to_json(config)?;
         let changed = std::fs::read_to_string(&file).ok().as_deref() != Some(content.as_str());
         if changed {
             write_private(&file, &content)?;
+        }
+        if changed || !wanted.running.contains(name) {
+            wanted.changed += 1;
         }
         let argv = [program, verb, "--config", &file.to_string_lossy()].map(str::to_owned).to_vec();
         // The configuration's fingerprint is part of the specification: a changed one restarts the process.
@@ -314,6 +347,39 @@ impl Arrangement<'_> {
             register,
             sites: places.iter().map(site).collect(),
         }
+    }
+}
+
+/// A process to run in a region.
+struct Process {
+    verb: &'static str,
+    name: String,
+    listens: Vec<SocketAddr>,
+}
+
+/// What is to run, beside what does.
+struct Wanted {
+    running: BTreeSet<String>,
+    names: BTreeSet<String>,
+    /// How many processes were started, changed or ended.
+    changed: usize,
+}
+
+/// Everything is where it should be.
+pub(crate) struct Arranged {
+    pub(crate) topology: Topology,
+    /// How many processes were started, changed or ended.
+    pub(crate) changed: usize,
+}
+
+/// Said at once, and by its name: the process itself could only say it in its log.
+fn check_free(address: SocketAddr, name: &str) -> Outcome<()> {
+    match std::net::TcpListener::bind(address) {
+        Ok(_) => Ok(()),
+        Err(err) => Err(Failure::error(format!("{name} cannot listen on {address}: {err}")).hint(format!(
+            "find out who does with `ss -ltnp 'src {}'`, end it, and run the same command again",
+            address.ip()
+        ))),
     }
 }
 

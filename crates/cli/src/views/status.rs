@@ -12,6 +12,15 @@ use crate::views::table;
 /// Version of the JSON document.
 const SCHEMA_VERSION: u32 = 1;
 
+/// What is shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    pub(crate) topology: &'a Topology,
+    pub(crate) sites: &'a [SiteStatus],
+    /// The local cloud's own process answers: it restarts whatever dies.
+    pub(crate) supervised: bool,
+}
+
 /// What the whole environment looks like, for `-o json`.
 #[derive(Serialize)]
 pub(crate) struct StatusDocument<'a> {
@@ -22,6 +31,8 @@ pub(crate) struct StatusDocument<'a> {
     writer: Option<&'a str>,
     /// Writes are acknowledged somewhere.
     writable: bool,
+    /// The local cloud's own process answers: it restarts whatever dies.
+    supervised: bool,
     register: Option<&'a RegisterView>,
     sites: Vec<SiteDocument<'a>>,
 }
@@ -38,15 +49,24 @@ struct SiteDocument<'a> {
 
 /// The newest register state that any agent knows.
 pub(crate) fn newest_register(sites: &[SiteStatus]) -> Option<&RegisterView> {
-    let views = sites.iter().filter_map(|site| site.status.as_ref().ok()?.register.as_ref());
-    views.max_by_key(|view| (view.generation.0, view.epoch, view.version))
+    newest(sites).map(|(view, _)| view)
+}
+
+/// The same, and how long ago it was asked for, in milliseconds.
+fn newest(sites: &[SiteStatus]) -> Option<(&RegisterView, u64)> {
+    let known = sites.iter().filter_map(|site| {
+        let status = site.status.as_ref().ok()?;
+        Some((status.register.as_ref()?, status.register_age_ms.unwrap_or(0)))
+    });
+    known.max_by_key(|(view, age)| (view.generation.0, view.epoch, view.version, std::cmp::Reverse(*age)))
 }
 
 fn writable(sites: &[SiteStatus]) -> bool {
     sites.iter().any(|site| site.status.as_ref().is_ok_and(|status| status.lease_remaining_ms.is_some()))
 }
 
-pub(crate) fn document<'a>(topology: &'a Topology, sites: &'a [SiteStatus]) -> StatusDocument<'a> {
+pub(crate) fn document(shown: Shown<'_>) -> StatusDocument<'_> {
+    let Shown { topology, sites, supervised } = shown;
     let register = newest_register(sites);
     StatusDocument {
         schema_version: SCHEMA_VERSION,
@@ -55,6 +75,7 @@ pub(crate) fn document<'a>(topology: &'a Topology, sites: &'a [SiteStatus]) -> S
         epoch: register.map(|view| view.epoch.0),
         writer: register.map(|view| view.writer.as_str()),
         writable: writable(sites),
+        supervised,
         register,
         sites: sites.iter().map(site_document).collect(),
     }
@@ -73,7 +94,8 @@ fn site_document(site: &SiteStatus) -> SiteDocument<'_> {
 }
 
 /// The table for people.
-pub(crate) fn human(topology: &Topology, sites: &[SiteStatus]) -> String {
+pub(crate) fn human(shown: Shown<'_>) -> String {
+    let Shown { topology, sites, supervised } = shown;
     let mut text = headline(topology, sites);
     let mut rows =
         vec![["REGION", "ROLE", "CACHE", "STALENESS", "KEYS", "GATEWAYS", "ENDPOINT"].map(str::to_owned).to_vec()];
@@ -82,21 +104,40 @@ pub(crate) fn human(topology: &Topology, sites: &[SiteStatus]) -> String {
     for note in sites.iter().filter_map(note) {
         text.push_str(&format!("\n{note}\n"));
     }
+    if !supervised {
+        text.push_str(
+            "\nThe local cloud's own process is not running: nothing that dies is started again. `tidelock up FILE` \
+             starts it.\n",
+        );
+    }
     text
+}
+
+/// What a change of which is worth showing again: everything but figures that move all the time.
+pub(crate) fn signature(shown: Shown<'_>) -> String {
+    let words =
+        human(shown).split_whitespace().filter(|word| word.parse::<f64>().is_err()).collect::<Vec<_>>().join(" ");
+    let register = newest_register(shown.sites).map(|view| (view.epoch, view.version));
+    format!("{register:?} {words}")
 }
 
 fn headline(topology: &Topology, sites: &[SiteStatus]) -> String {
     let name = format!("{} ({})", topology.environment, topology.group);
-    let Some(view) = newest_register(sites) else {
+    let Some((view, age_ms)) = newest(sites) else {
         return format!("{name}: no agent answers, or none has heard the register in {}\n\n", topology.register);
     };
+    let answers = sites.iter().any(|site| site.site.location == view.writer && site.status.is_ok());
+    let who = if answers { "holds no lease now" } else { "does not answer" };
     let writes = match (writable(sites), view.lease) {
         (true, _) => format!("{} writes", view.writer),
-        (false, LeaseView::Held { at_most_ms }) => {
-            format!("{} is the writer, but does not answer; its lease may last {at_most_ms} ms more", view.writer)
+        (false, LeaseView::Held { at_most_ms }) if at_most_ms > age_ms => {
+            format!("{} is the writer, but {who}; its lease may last {} ms more", view.writer, at_most_ms - age_ms)
+        }
+        (false, LeaseView::Held { .. }) => {
+            format!("{} is the writer, but {who}; the register was last heard {age_ms} ms ago", view.writer)
         }
         (false, LeaseView::Lapsed { for_ms }) => {
-            format!("NO WRITES for {:.1} s: {} is the writer, but holds no lease", for_ms as f64 / 1000.0, view.writer)
+            format!("NO WRITES for {:.1} s: {} is the writer, but {who}", for_ms as f64 / 1000.0, view.writer)
         }
     };
     let transfer =
@@ -156,7 +197,7 @@ fn note(site: &SiteStatus) -> Option<String> {
         Ok(status) => status,
         Err(err) => return Some(format!("{location}: {err}")),
     };
-    if let Some(EngineState::Isolated { reason }) = status.engine.as_ref().map(|engine| &engine.state) {
+    if let Some(EngineState::Isolated { reason, .. }) = status.engine.as_ref().map(|engine| &engine.state) {
         return Some(format!("{location}: {reason}"));
     }
     status.engine_error.as_ref().map(|error| format!("{location}: the cache does not answer: {error}"))

@@ -112,7 +112,7 @@ impl fmt::Display for Switchover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} acknowledged writes, {} lost; longest write gap {} ({} in the worst region)",
+            "{} acknowledged writes, {} lost; longest time without one: {} anywhere, {} in the worse region",
             self.acknowledged,
             self.lost,
             words(self.write_gap),
@@ -137,14 +137,11 @@ impl fmt::Display for RegionLoss {
             self.reads,
             words(self.read_gap)
         )?;
-        write!(
-            f,
-            "  {} of {} acknowledged writes lost, the first of them {} before the kill (declared: at most {})",
-            self.lost,
-            self.acknowledged,
-            words(self.lost_span),
-            words(self.at_risk)
-        )
+        write!(f, "  {} of {} acknowledged writes lost", self.lost, self.acknowledged)?;
+        if let Some(span) = self.lost_span {
+            write!(f, ", the first of them {} before the end", words(Some(span)))?;
+        }
+        write!(f, " (declared: at most the last {})", words(self.at_risk))
     }
 }
 

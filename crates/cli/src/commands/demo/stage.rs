@@ -20,7 +20,7 @@ use crate::operator::Operator;
 use crate::printer;
 use crate::state::Lock;
 use crate::topology::Topology;
-use crate::views;
+use crate::views::status::{Shown, human};
 
 /// How long a client waits for one answer.
 const OP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,7 +46,7 @@ impl Stage {
         let sites = operator.ask_all(&topology).await;
         let took = clock.now().saturating_since(started);
         printer::say(&format!("  ready after {:.1} s\n", took.as_secs_f64()));
-        printer::say(&views::status::human(&topology, &sites));
+        printer::say(&human(Shown { topology: &topology, sites: &sites, supervised: true }));
         let mut targets = Vec::new();
         for (site, cache) in topology.regions() {
             targets.push(GatewayTarget {

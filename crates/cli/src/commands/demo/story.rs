@@ -16,6 +16,7 @@ use crate::commands::role_change;
 use crate::exit::{Context, Failure, Outcome};
 use crate::printer;
 use crate::views;
+use crate::views::status::{Shown, human};
 use crate::wait;
 
 /// The write path is back within this, or the story ends.
@@ -182,7 +183,7 @@ pub(super) async fn region_loss(stage: &Stage, number: u32, log: Option<&Path>) 
     stage.reappear(&dead).await?;
     wait::until_ready(&stage.operator, &stage.topology).await?;
     let sites = stage.operator.ask_all(&stage.topology).await;
-    printer::say(&views::status::human(&stage.topology, &sites));
+    printer::say(&human(Shown { topology: &stage.topology, sites: &sites, supervised: true }));
     Ok(measured)
 }
 
