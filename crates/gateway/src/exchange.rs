@@ -185,6 +185,10 @@ impl Executor {
             until = view.now + REPLY_TIMEOUT;
         }
         if view.route.epoch != run.burst.epoch {
+            if run.burst.slot == Slot::Peer && run.burst.writes > 0 {
+                // The old writer's word would not be relayed any more, so waiting for it would only hold the client up.
+                return Err(Stop::Lost("the epoch ended before the answer came".to_owned()));
+            }
             let ended = *run.epoch_ended.get_or_insert(view.now);
             until = until.min(ended + EPOCH_GRACE);
         }

@@ -151,13 +151,14 @@ impl Progress for Bars {
             Event::Started { address, .. } => self.start(address),
             Event::Finished { address, took } => {
                 self.end(address);
-                self.line(&format!("  {address:<40} {:>5.1} s", took.as_secs_f64()));
+                self.line(&format!("  {address:<44} {:>5.1} s", took.as_secs_f64()));
             }
-            Event::Failed { address, error } => {
+            // Why is said once, at the end.
+            Event::Failed { address, .. } => {
                 self.end(address);
-                self.line(&format!("  {address:<40} failed: {error}"));
+                self.line(&format!("  {address:<44}   failed"));
             }
-            Event::Skipped { address, because } => self.line(&format!("  {address:<40} skipped: {because}")),
+            Event::Skipped { address, .. } => self.line(&format!("  {address:<44}  skipped")),
             Event::Draining { in_flight } => self.line(&format!("  stopping; {in_flight} steps are being finished")),
         }
     }

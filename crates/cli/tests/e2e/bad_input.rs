@@ -84,3 +84,31 @@ async fn wrong_targets_and_commands_in_each_others_way_are_refused() {
     env.run(&["down"]).code(5).says(&["is working on"]);
     drop(lock);
 }
+
+#[test]
+fn a_taken_address_is_named_and_up_goes_on_when_it_is_free() {
+    let env = Env::up();
+    let gateway = env.gateway(UK);
+    env.run(&["down"]).success();
+    // The same directory gets the same addresses again, unless somebody holds the first of them.
+    let taken = std::net::TcpListener::bind(gateway).unwrap();
+    env.run(&["up"]).code(1).says(&[&gateway.to_string(), "in use"]);
+    drop(taken);
+    env.run(&["up"]).success();
+    assert_eq!(env.gateway(UK), gateway);
+}
+
+#[test]
+fn what_the_file_no_longer_asks_for_is_ended() {
+    let env = Env::up();
+    let text = fs::read_to_string(&env.file).unwrap();
+    let more = text.replace("gateways_per_region = 1", "gateways_per_region = 2");
+    assert_ne!(more, text);
+    fs::write(&env.file, more).unwrap();
+    env.run(&["up"]).success();
+    assert!(env.processes().iter().any(|(name, _)| name == "gateway-uksouth-2"), "{:?}", env.processes());
+    fs::write(&env.file, text).unwrap();
+    env.run(&["up"]).success();
+    assert!(!env.processes().iter().any(|(name, _)| name.ends_with("-2")), "{:?}", env.processes());
+    env.run(&["up"]).success().says(&["No changes"]);
+}
