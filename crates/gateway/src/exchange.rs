@@ -13,7 +13,7 @@ use crate::counters::count;
 use crate::downstream::{Downstream, Gone};
 use crate::executor::{Executor, Mode};
 use crate::fence::Permit;
-use crate::limits::{COALESCE_BELOW, EPOCH_GRACE, REPLY_TIMEOUT};
+use crate::limits::{COALESCE_BELOW, EPOCH_GRACE, REFUSAL_GRACE, REPLY_TIMEOUT};
 use crate::plan::{Order, Pending, Step};
 use crate::upstream::{Slot, Upstream};
 
@@ -185,12 +185,11 @@ impl Executor {
             until = view.now + REPLY_TIMEOUT;
         }
         if view.route.epoch != run.burst.epoch {
-            if run.burst.slot == Slot::Peer && run.burst.writes > 0 {
-                // The old writer's word would not be relayed any more, so waiting for it would only hold the client up.
-                return Err(Stop::Lost("the epoch ended before the answer came".to_owned()));
-            }
             let ended = *run.epoch_ended.get_or_insert(view.now);
-            until = until.min(ended + EPOCH_GRACE);
+            let forwarded_write = run.burst.slot == Slot::Peer && run.burst.writes > 0;
+            // The old writer's acknowledgement would not be relayed any more; its refusal, which lets the write go to the
+            // new one, is under way if this is a planned change.
+            until = until.min(ended + if forwarded_write { REFUSAL_GRACE } else { EPOCH_GRACE });
         }
         if run.permit.is_some() {
             let Some(lease) = fence.lease_until(run.burst.epoch).filter(|lease| view.now < *lease) else {

@@ -27,6 +27,8 @@ pub(crate) const LOCAL_RETRY_AFTER: Duration = Duration::from_millis(500);
 pub(crate) const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 /// After the epoch has changed, answers of the old writer may still arrive for so long.
 pub(crate) const EPOCH_GRACE: Duration = Duration::from_secs(1);
+/// How long a forwarded write of an epoch that has ended is waited for: its refusal needs one way through the WAN.
+pub(crate) const REFUSAL_GRACE: Duration = Duration::from_millis(250);
 /// Between two attempts to place a command that was certainly not carried out.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
