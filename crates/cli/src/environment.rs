@@ -39,6 +39,29 @@ impl Opened {
         Ok(Self { file, environment: parsed.environment, state })
     }
 
+    /// The state of the environment that was brought up from `file`, also if the file can no longer be read or names another
+    /// environment now; otherwise that of the environment the file describes.
+    pub(crate) fn state_of(settings: &Settings, file: &Path) -> Outcome<StateDir> {
+        let root = state::root(settings.state_dir.as_deref())?;
+        let absolute =
+            fs::canonicalize(file).or_else(|_| std::path::absolute(file)).unwrap_or_else(|_| file.to_owned());
+        let noted = StateDir::all(&root).into_iter().find(|state| state.note().is_ok_and(|note| note.file == absolute));
+        if let Some(state) = noted {
+            return Ok(state);
+        }
+        let opened = Self::load(settings, file)?;
+        if opened.state.exists() {
+            let other = opened.state.note()?.file;
+            return Err(Failure::refused(format!(
+                "{} was brought up from another file: {}; nothing was changed",
+                opened.state.id(),
+                other.display()
+            ))
+            .hint("give that file"));
+        }
+        Ok(opened.state)
+    }
+
     /// The one geo group that the local processes are built around.
     pub(crate) fn group(&self) -> Outcome<&GeoGroup> {
         let mut groups = self.environment.geo_groups.values();

@@ -20,11 +20,14 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Cli, Command};
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(err) => return said_by_clap(&err),
+    };
     start_logging(&cli);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -34,6 +37,13 @@ fn main() -> ExitCode {
     // Nothing that matters is left running in the background: whoever needs an end waits for it.
     runtime.shutdown_background();
     end(outcome)
+}
+
+/// Help and version are no errors; wrong words are exit code 1, because 2 means something else here.
+fn said_by_clap(err: &clap::Error) -> ExitCode {
+    // Where it is printed to may be gone; there is nobody left to tell.
+    let _ = err.print();
+    if err.use_stderr() { Exit::Error.into() } else { Exit::Done.into() }
 }
 
 async fn run(cli: Cli) -> Outcome {

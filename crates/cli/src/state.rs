@@ -160,7 +160,11 @@ impl StateDir {
                 Failure::refused(format!("{} has just been taken down by another command", self.id)).hint("try again")
             );
         }
-        write_private(&self.path.join(HOLDER_FILE), &format!("{doing}` (process {})", std::process::id()))?;
+        // Only a hint for whoever is refused; several holders of a shared lock may get in each other's way here.
+        let holder = format!("{doing}` (process {})", std::process::id());
+        if let Err(failure) = write_private(&self.path.join(HOLDER_FILE), &holder) {
+            tracing::debug!(%failure, "cannot say who holds the lock");
+        }
         Ok(Lock { _directory: directory })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::supervise::MARKER;
+
 /// The hidden subcommand that runs a region's process.
 pub const REGION_COMMAND: &str = "cloud-region";
 /// The hidden subcommand that runs the relay.
@@ -14,6 +16,15 @@ pub enum Child {
     Region,
     /// The relay: [`crate::run_wan`].
     Wan,
+}
+
+/// The environment variable, with its value, that makes the cloud's own process known from its very start: a `down` that
+/// comes before it has recorded itself must find it. `dir` is the cloud's directory, which must exist.
+///
+/// # Errors
+/// If the directory cannot be found.
+pub fn cloud_marker(dir: &Path) -> std::io::Result<(&'static str, String)> {
+    Ok((MARKER, format!("{}|{}", dir.canonicalize()?.display(), crate::OWN_PROCESS)))
 }
 
 /// `<program> cloud-region --dir <dir>` or `<program> cloud-wan --dir <dir>`.

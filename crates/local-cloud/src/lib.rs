@@ -29,7 +29,7 @@ mod token_api;
 mod vault;
 mod wan;
 
-pub use argv::{Child, REGION_COMMAND, WAN_COMMAND, child_argv};
+pub use argv::{Child, REGION_COMMAND, WAN_COMMAND, child_argv, cloud_marker};
 pub use cloud::{CloudOptions, OperatorCredential, run_cloud};
 pub use engines::{EngineBinary, EngineCallError, EngineError, find_engine};
 pub use error::CloudError;

@@ -8,13 +8,13 @@ use crate::printer;
 use crate::settings::Settings;
 
 pub(crate) async fn run(settings: &Settings, args: &EnvironmentFile) -> Outcome {
-    let opened = Opened::load(settings, &args.file)?;
-    if !opened.state.path().exists() {
-        printer::data(&format!("{} is not up on this machine; nothing to do", opened.state.id()));
+    let state = Opened::state_of(settings, &args.file)?;
+    if !state.path().exists() {
+        printer::data(&format!("{} is not up on this machine; nothing to do", state.id()));
         return Ok(Exit::Done);
     }
-    let _lock = opened.state.lock("down")?;
-    let running = teardown::take_down(&opened.state).await?;
-    printer::data(&format!("{} is down: {running} processes ended, its state removed", opened.state.id()));
+    let _lock = state.lock("down")?;
+    let running = teardown::take_down(&state).await?;
+    printer::data(&format!("{} is down: {running} processes ended, its state removed", state.id()));
     Ok(Exit::Done)
 }

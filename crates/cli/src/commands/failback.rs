@@ -15,6 +15,7 @@ pub(crate) async fn run(settings: &Settings, args: &FailbackArgs) -> Outcome {
     let opened = Opened::load(settings, &args.environment.file)?;
     let topology = Topology::load(&opened.state)?;
     topology.region(&args.region)?;
+    let _shared = opened.state.share("failback")?;
     let operator = Operator::new(&opened.state, &topology)?;
     let agent = operator.agent(&args.region)?;
     let status: AgentStatus = agent.get("/v1/status", CALL_TIMEOUT).await?;

@@ -95,7 +95,11 @@ async fn watch(agent: &ControlClient, started: &SagaView, kind: TransferKind, ou
                 Ok(_) => {
                     return Err(Failure::error(format!("the agent has begun another role change than this {kind}")));
                 }
-                Err(CallError::Refused(refusal)) => return Err(Failure::from(CallError::Refused(refusal))),
+                // It knows of no role change any more: it was started again in the middle of this one.
+                Err(CallError::Refused(_)) => {
+                    return Err(Failure::error(format!("the agent that ran the {kind} has been started again"))
+                        .hint("`tidelock status FILE` shows how it ended; if nobody writes, give the command again"));
+                }
                 Err(err) => {
                     tracing::debug!(%err, "the agent does not answer; asking again");
                     tokio::time::sleep(Duration::from_millis(100)).await;

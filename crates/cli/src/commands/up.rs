@@ -1,5 +1,6 @@
 //! `tidelock up`: local cloud, resources, agents, gateways; ready to use when it returns.
 
+use tidelock_control::cloud_api::WanSettings;
 use tidelock_control::cloud_client::CloudControl;
 use tidelock_control::{CertificateAuthority, Identity};
 
@@ -89,6 +90,7 @@ pub(crate) async fn apply_resources(opened: &Opened, local: &LocalSettings, _loc
         printer::say(&format!("{} was down; starting it", region.network.location));
         cloud.start_region(&region.network.location).await?;
     }
+    restore_wan(&cloud, local).await?;
     let account = OperatorAccount::load(&opened.state)?;
     let applied = resources::apply(&opened.environment, group, &account).await?;
     Ok(Resources { cloud, account, applied })
@@ -109,6 +111,16 @@ fn check_path_length(opened: &Opened) -> Outcome<()> {
         .hint("choose a shorter one with --state-dir or TIDELOCK_STATE_DIR, such as /tmp/tl")),
         _ => Ok(()),
     }
+}
+
+/// The WAN as it is asked for: an interrupted demo may have left directions stalled.
+async fn restore_wan(cloud: &CloudControl, local: &LocalSettings) -> Outcome<()> {
+    let wanted = WanSettings { one_way_delay_ms: local.wan_round_trip / 2, stalled: Vec::new() };
+    if cloud.status().await?.wan != wanted {
+        printer::say(&format!("the WAN is set to a round trip of {} ms, nothing stalled", local.wan_round_trip));
+        cloud.set_wan(&wanted).await?;
+    }
+    Ok(())
 }
 
 /// Everything `up` does, under the lock. Repeating it changes only what is not as it should be.

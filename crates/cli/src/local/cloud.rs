@@ -1,6 +1,7 @@
 //! Starting the local cloud, or finding the one that runs.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -53,6 +54,13 @@ pub(crate) async fn ensure(state: &StateDir, wan_round_trip_ms: u64) -> Outcome<
 
 /// In a session of its own: it outlives this command, and Ctrl-C at this terminal is not meant for it.
 fn start(state: &StateDir, wan_round_trip_ms: u64) -> Outcome<std::process::Child> {
+    let dir = state.cloud_dir();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&dir)
+        .context(format!("cannot create {}", dir.display()))?;
+    let (marker, mark) = tidelock_local_cloud::cloud_marker(&dir).context(format!("cannot find {}", dir.display()))?;
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let log = fs::OpenOptions::new()
         .create(true)
@@ -63,6 +71,7 @@ fn start(state: &StateDir, wan_round_trip_ms: u64) -> Outcome<std::process::Chil
     #[allow(clippy::disallowed_methods)] // the supervisor itself has nobody above it
     let mut command = std::process::Command::new(program);
     command
+        .env(marker, mark)
         .arg("cloud")
         .arg("--dir")
         .arg(state.path())

@@ -112,3 +112,26 @@ fn what_the_file_no_longer_asks_for_is_ended() {
     assert!(!env.processes().iter().any(|(name, _)| name.ends_with("-2")), "{:?}", env.processes());
     env.run(&["up"]).success().says(&["No changes"]);
 }
+
+#[test]
+fn wrong_words_are_an_error_and_not_the_code_for_changes() {
+    let env = Env::new();
+    env.run(&["plan", "--detailed-exitcode", "--typo"]).code(1).says(&["--typo"]);
+    env.run(&["failover"]).code(1).says(&["--to"]);
+}
+
+#[test]
+fn an_environment_is_taken_down_by_its_file_and_by_no_other() {
+    let mut env = Env::up();
+    let own = env.file.clone();
+    env.file = own.with_file_name("copy.tfvars");
+    fs::copy(&own, &env.file).unwrap();
+    env.run(&["down"]).code(5).says(&["another file"]);
+    env.file = own;
+    // Also when the file cannot be read any more.
+    let good = fs::read_to_string(&env.file).unwrap();
+    fs::write(&env.file, "environment = [").unwrap();
+    env.run(&["down"]).success();
+    env.assert_clean();
+    fs::write(&env.file, good).unwrap();
+}

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::harness::{EAST, Env, PATIENCE, UK, eventually, place, signal};
 
-/// Lets a command run until `seen` holds, then kills it with SIGKILL.
+/// Lets a command run for a while, then kills it with SIGKILL: wherever it is by then.
 async fn kill_when(env: &Env, arguments: &[&str], delay: Duration) {
     let mut child = env.start(arguments);
     tokio::time::sleep(delay).await;
@@ -114,7 +114,9 @@ async fn a_killed_gateway_and_a_killed_agent_come_back_and_nothing_is_lost() {
     eventually("a write through the other region", || async {
         let mut client =
             tidelock_redis_client::Client::connect(&env.options(UK).await).await.map_err(|err| err.to_string())?;
-        client.command(&["SET", "k", "w"]).await.map_err(|err| err.to_string())
+        let kept = client.command(&["GET", "k"]).await.map_err(|err| err.to_string())?;
+        assert_eq!(kept.as_str(), Some("v"), "an acknowledged write was lost");
+        client.command(&["SET", "other", "w"]).await.map_err(|err| err.to_string())
     })
     .await;
     let status = env.status();

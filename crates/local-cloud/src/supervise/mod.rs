@@ -13,7 +13,7 @@ use tidelock_model::Location;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-pub(crate) use process::start_ticks;
+pub(crate) use process::{MARKER, start_ticks};
 pub use record::{Leftover, LeftoverError, ProcessRecord, leftovers, terminate_leftovers};
 
 use crate::files::FileError;

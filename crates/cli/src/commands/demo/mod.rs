@@ -31,6 +31,9 @@ pub(crate) async fn run(settings: &Settings, args: &DemoArgs) -> Outcome {
     printer::say("\ntaking everything down");
     let down = up::take_down(&opened).await;
     drop(lock);
+    if let (Err(_), Err(failure)) = (&told, &down) {
+        printer::say(&format!("error: {failure}"));
+    }
     let report = told?;
     let processes = down?;
     printer::say(&format!("  {processes} processes ended, state removed\n"));

@@ -14,6 +14,11 @@ use crate::views::table;
 /// Version of the JSON document.
 const SCHEMA_VERSION: u32 = 1;
 
+/// A planned move interrupts writes for no longer than this.
+const WRITE_GAP_LIMIT: Duration = Duration::from_secs(1);
+/// After a region is lost, the first write is acknowledged this soon after the failover command.
+const FIRST_WRITE_LIMIT: Duration = Duration::from_secs(5);
+
 /// Everything the demo found out.
 #[derive(Serialize)]
 pub(super) struct Report {
@@ -187,6 +192,13 @@ impl Report {
                 words(Some(objective))
             ));
         }
+        let mut limit = |what: &str, span: Option<Duration>, limit: Duration| {
+            if span.is_none_or(|span| span > limit) {
+                self.missed.push(format!("run {run}: {what} took {}, more than {}", words(span), words(Some(limit))));
+            }
+        };
+        limit("the switchover's write gap", switchover.write_gap, WRITE_GAP_LIMIT);
+        limit("the first write after the failover command", loss.first_ack_after_command, FIRST_WRITE_LIMIT);
         self.switchovers.push(switchover);
         self.region_losses.push(loss);
     }
