@@ -162,6 +162,10 @@ pub enum Target {
     Vault,
     /// A subnet of the same region.
     Subnet,
+    /// A network security group of the same region.
+    SecurityGroup,
+    /// A private DNS zone of the same region.
+    DnsZone,
     /// A cache of the same region.
     Cache,
     /// A cache of any region.
@@ -181,6 +185,8 @@ impl Target {
         match self {
             Self::Vault => "key vault",
             Self::Subnet => "subnet",
+            Self::SecurityGroup => "network security group",
+            Self::DnsZone => "private DNS zone",
             Self::Cache | Self::AnyCache => "cache",
         }
     }
@@ -191,6 +197,8 @@ impl Target {
         match self {
             Self::Vault => &["kv_config", "kv_datasource_config"],
             Self::Subnet => &["snet_config", "snet_datasource_config"],
+            Self::SecurityGroup => &["nsg_config", "nsg_datasource_config"],
+            Self::DnsZone => &["dns_zone_config", "dns_zone_datasource_config"],
             Self::Cache | Self::AnyCache => &["managed_redis_config"],
         }
     }
@@ -238,6 +246,27 @@ pub(crate) static CIDR: TextRule = TextRule {
             let length_fits = length.parse::<u8>().is_ok_and(|length| length <= 32);
             address.parse::<std::net::Ipv4Addr>().is_ok() && length_fits && !length.starts_with('+')
         })
+    },
+};
+
+/// A port, or a range of ports.
+pub(crate) static PORTS: TextRule = TextRule {
+    what: "port range",
+    rule: "ports are one number, a range such as 8500-8599, or `*` for all of them",
+    fits: |text| {
+        let port = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u16>().ok()).flatten();
+        let range = text.split_once('-').unwrap_or((text, text));
+        text == "*" || matches!((port(range.0), port(range.1)), (Some(first), Some(last)) if first <= last)
+    },
+};
+
+/// The id of an Entra object.
+pub(crate) static UUID: TextRule = TextRule {
+    what: "object id",
+    rule: "an object id is a UUID, such as 11111111-2222-3333-4444-555555555555",
+    fits: |text| {
+        let lengths = text.split('-').map(str::len);
+        lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
     },
 };
 
@@ -306,7 +335,9 @@ mod tests {
 
     #[test]
     fn text_rules_know_good_from_bad() {
-        let cases: [(&TextRule, &[&str], &[&str]); 4] = [
+        let cases: [(&TextRule, &[&str], &[&str]); 6] = [
+            (&PORTS, &["10000", "8500-8599", "*", "0-65535"], &["", "-", "9-8", "65536", "+1", "1-2-3", "x"]),
+            (&UUID, &["11111111-2222-3333-4444-55555555555f"], &["", "11111111-2222-3333-4444-55555555555g", "1-2"]),
             (&PREFIX, &["app", "a-1"], &["", "App", "-a", "a-", "elevenchars"]),
             (&CIDR, &["10.0.0.0/16", "0.0.0.0/0"], &["10.0.0.0", "10.0.0.0/33", "10.0.0/8", "x/8", "10.0.0.0/+8"]),
             (&IPV4, &["10.0.0.1"], &["10.0.0", "::1"]),

@@ -109,6 +109,24 @@ static DISASTER_RECOVERY: &[Attribute] = &[
         description: "When a write is acknowledged: once the writer's region has it, or once another region has it too.",
     },
     Attribute {
+        name: "detection_ms",
+        holds: Type::Integer { least: 100, most: 600_000, unit: "milliseconds" },
+        presence: Presence::Optional(Fallback::Integer(2_000)),
+        description: "How long a region must be silent before it is held to be lost.",
+    },
+    Attribute {
+        name: "lag_limit_ms",
+        holds: Type::Integer { least: 0, most: 600_000, unit: "milliseconds" },
+        presence: Presence::Optional(Fallback::Integer(10_000)),
+        description: "A region that is further behind the writer is not made writer unless someone accepts the loss.",
+    },
+    Attribute {
+        name: "hold_off_s",
+        holds: Type::Integer { least: 0, most: 86_400, unit: "seconds" },
+        presence: Presence::Optional(Fallback::Integer(3_600)),
+        description: "How long after a failover no other is begun without a person.",
+    },
+    Attribute {
         name: "lease_ms",
         holds: Type::Integer { least: 100, most: 60_000, unit: "milliseconds" },
         presence: Presence::Optional(Fallback::Integer(3_000)),
