@@ -9,6 +9,7 @@
 
 mod build;
 mod diagnostic;
+pub mod edit;
 pub mod limits;
 mod render;
 pub mod schema;
