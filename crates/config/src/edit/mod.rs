@@ -1,7 +1,23 @@
 //! Edits in place: the text is spliced at spans, so that what is not edited keeps every byte of its comments, its
 //! layout, its quotes and its line ends.
 //!
-//! [`splice`] and [`inverse`] know bytes only.
+//! [`splice`] and [`inverse`] know bytes only. The operations know what the file means: each looks up the places
+//! (`locate`), decides what the text there becomes (`list`, `object`, `write`), and proves that the edited text is read as
+//! exactly what was asked for (`verify`), or returns an error and no edit.
+
+mod error;
+mod layout;
+mod list;
+mod locate;
+mod object;
+mod operations;
+mod verify;
+mod write;
+
+pub use error::OperationError;
+pub use locate::{groups, member_in};
+pub use operations::{add_member, remove_member, set_scalar, swap_writer};
+pub use write::Scalar;
 
 use crate::limits::MAX_FILE_BYTES;
 use crate::text::Span;

@@ -14,6 +14,8 @@ mod tree;
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::limits::MAX_FILE_BYTES;
 
+pub(crate) use lexer::tokenize;
+pub(crate) use token::{Token, TokenKind};
 pub use tree::{Document, Entry, Found, Key, Number, StringStyle, Value, ValueKind};
 
 /// Reads `text`. What could be read is returned even where something was wrong; all of that is among the findings.
