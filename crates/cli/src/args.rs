@@ -1,9 +1,13 @@
 //! What a person types.
 
+mod edit;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidelock_model::Location;
+
+pub(crate) use edit::{Change, EditArgs, MemberArgs, SetArgs, WriterArgs};
 
 /// Redis in several Azure regions from one tfvars file: one writer, local reads, failover that is measured.
 #[derive(Debug, Parser)]
@@ -46,6 +50,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Make the environment's resources as the file says
     Apply(ApplyArgs),
+    /// Change the file in place: the writer, a member, a setting; everything else in it stays as it is
+    Edit(EditArgs),
     /// Serve the local cloud (started by `up`)
     #[command(hide = true)]
     Cloud(CloudArgs),

@@ -100,7 +100,7 @@ fn read(file: &Path) -> Outcome<String> {
     tidelock_config::decode(&bytes).map(str::to_owned).map_err(|err| fail(&err))
 }
 
-fn style() -> Style {
+pub(crate) fn style() -> Style {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !std::io::stderr().is_terminal();
     if plain { Style::Plain } else { Style::Coloured }
 }

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod environment;
 mod exit;
+mod files;
 mod interrupt;
 mod local;
 mod operator;
@@ -59,6 +60,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Connect(args) => commands::connect::run(&settings, &args).await,
         Command::Plan(args) => commands::plan::run(&settings, &args).await,
         Command::Apply(args) => commands::apply::run(&settings, &args).await,
+        Command::Edit(args) => commands::edit::run(&args),
         Command::Cloud(args) => commands::daemons::cloud(&args).await,
         Command::CloudRegion(args) => commands::daemons::cloud_region(&args).await,
         Command::CloudWan(args) => commands::daemons::cloud_wan(&args).await,

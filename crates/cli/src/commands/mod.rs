@@ -5,6 +5,7 @@ pub(crate) mod connect;
 pub(crate) mod daemons;
 pub(crate) mod demo;
 pub(crate) mod down;
+pub(crate) mod edit;
 pub(crate) mod failback;
 pub(crate) mod failover;
 pub(crate) mod plan;

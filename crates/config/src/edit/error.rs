@@ -89,6 +89,22 @@ pub enum OperationError {
         /// The name that was given.
         name: String,
     },
+    /// A path as it was typed makes no sense.
+    #[error("{} is no path", quote(path))]
+    WrongPath {
+        /// What was typed.
+        path: String,
+    },
+    /// A value as it was typed cannot stand at its place.
+    #[error("{} cannot be {}: it must be {expected}", quote(path), quote(given))]
+    WrongValue {
+        /// What was typed.
+        given: String,
+        /// Its place.
+        path: String,
+        /// What is needed.
+        expected: &'static str,
+    },
     /// The path has no steps.
     #[error("the path of what is to be set is empty")]
     EmptyPath,
@@ -111,7 +127,13 @@ impl OperationError {
             | Self::NotAMember { span, .. }
             | Self::IsWriter { span, .. }
             | Self::LastReplica { span, .. } => Some(*span),
-            Self::NoGroup { .. } | Self::NotAName { .. } | Self::EmptyPath | Self::Splice(_) | Self::Unproven => None,
+            Self::NoGroup { .. }
+            | Self::NotAName { .. }
+            | Self::WrongPath { .. }
+            | Self::WrongValue { .. }
+            | Self::EmptyPath
+            | Self::Splice(_)
+            | Self::Unproven => None,
         }
     }
 
@@ -140,6 +162,11 @@ impl OperationError {
             Self::NotAName { .. } => {
                 "a variable's name begins with a letter or `_` and goes on with letters, digits, `_` and `-`".to_owned()
             }
+            Self::WrongPath { .. } => {
+                "write names with dots between them, and a name that holds a dot in double quotes: a.\"b.c\".d"
+                    .to_owned()
+            }
+            Self::WrongValue { expected, .. } => format!("give {expected}"),
             Self::EmptyPath => "give a variable's name, then keys: dr_config.lease_ms".to_owned(),
             Self::Splice(_) => "read the file again".to_owned(),
             Self::Unproven => "edit it by hand, and report the file's layout: this is a defect".to_owned(),

@@ -66,6 +66,11 @@ impl<'d> Group<'d> {
         Ok(Self { key, span: group.key.span, writer, list: &list.value, elements, replicas: replicas? })
     }
 
+    /// The writer, then the replicas.
+    fn members(&self) -> impl Iterator<Item = &Member<'d>> {
+        std::iter::once(&self.writer).chain(&self.replicas)
+    }
+
     /// The index of a replica, if it is one; that it is named once is made sure of.
     pub(super) fn replica(&self, cache: &str) -> Result<Option<usize>, OperationError> {
         let mut found = self.replicas.iter().enumerate().filter(|(_, member)| member.cache == cache);
@@ -78,11 +83,10 @@ impl<'d> Group<'d> {
 
     /// That `cache` is not in it.
     pub(super) fn not_a_member(&self, cache: &str) -> OperationError {
-        let members = std::iter::once(&self.writer).chain(&self.replicas);
         OperationError::NotAMember {
             cache: cache.to_owned(),
             group: self.key.to_owned(),
-            members: members.map(|member| member.cache.to_owned()).collect(),
+            members: self.members().map(|member| member.cache.to_owned()).collect(),
             span: self.span,
         }
     }
@@ -116,6 +120,14 @@ pub fn groups(document: &Document) -> Vec<&str> {
     }
 }
 
+/// The keys of the caches in a group, the writer's first.
+///
+/// # Errors
+/// If the group is not there or not as it must be.
+pub fn members<'d>(document: &'d Document, group: &'d str) -> Result<Vec<&'d str>, OperationError> {
+    Ok(Group::find(document, group)?.members().map(|member| member.cache).collect())
+}
+
 /// The key of the cache by which the region at `location` takes part in a group. Works as long as the places can be
 /// read, whatever else is wrong with the file.
 ///
@@ -127,14 +139,13 @@ pub fn member_in<'d>(
     location: &str,
 ) -> Result<Option<&'d str>, OperationError> {
     let group = Group::find(document, group)?;
-    let mut members = std::iter::once(&group.writer).chain(&group.replicas);
     let suffix = RegionSuffix::ALL.into_iter().find(|suffix| {
         let found = document.find(&[&format!("location{}", suffix.as_str())]);
         found.is_some_and(|found| matches!(&found.value.kind, ValueKind::String { value, .. } if value == location))
     });
     let Some(suffix) = suffix else { return Ok(None) };
     let caches = format!("managed_redis_config{}", suffix.as_str());
-    let member = members.find(|member| document.find(&[&caches, member.cache]).is_some());
+    let member = group.members().find(|member| document.find(&[&caches, member.cache]).is_some());
     Ok(member.map(|member| member.cache))
 }
 

@@ -6,6 +6,7 @@
 //! exactly what was asked for (`verify`), or returns an error and no edit.
 
 mod error;
+mod given;
 mod layout;
 mod list;
 mod locate;
@@ -15,7 +16,8 @@ mod verify;
 mod write;
 
 pub use error::OperationError;
-pub use locate::{groups, member_in};
+pub use given::{parse_path, read_scalar};
+pub use locate::{groups, member_in, members};
 pub use operations::{add_member, remove_member, set_scalar, swap_writer};
 pub use write::Scalar;
 

@@ -1,7 +1,7 @@
 //! Edits that are not made, and what is said instead.
 
 use tidelock_config::edit::{
-    OperationError, Scalar, add_member, groups, member_in, remove_member, set_scalar, swap_writer,
+    OperationError, Scalar, add_member, groups, member_in, members, remove_member, set_scalar, swap_writer,
 };
 use tidelock_config::syntax::{Document, parse};
 
@@ -112,4 +112,5 @@ fn a_regions_member_is_found_by_its_location() {
     assert_eq!(member_in(&document, "main", "north").unwrap(), None);
     assert!(member_in(&document, "nowhere", "west").is_err());
     assert!(groups(&parse("").0).is_empty());
+    assert_eq!(members(&document, "main").unwrap(), ["a", "b", "c"]);
 }
