@@ -153,6 +153,9 @@ pub struct TextRule {
     pub rule: &'static str,
     /// Whether a string fits.
     pub fits: fn(&str) -> bool,
+    /// A regular expression for readers that have no such function, Terraform's `validation` blocks among them. It
+    /// matches every string that fits, and perhaps a few more; none if any string does.
+    pub pattern: Option<&'static str>,
 }
 
 /// The map whose items a [`Type::Reference`] names.
@@ -205,17 +208,22 @@ impl Target {
 }
 
 /// Any string that says something.
-pub(crate) static NAME: TextRule =
-    TextRule { what: "name", rule: "it must not be empty", fits: |text| !text.trim().is_empty() };
+pub(crate) static NAME: TextRule = TextRule {
+    what: "name",
+    rule: "it must not be empty",
+    fits: |text| !text.trim().is_empty(),
+    pattern: Some(r"[^\t\n\f\r ]"),
+};
 
 /// Any string, the empty one included.
-pub(crate) static ANYTHING: TextRule = TextRule { what: "text", rule: "", fits: |_| true };
+pub(crate) static ANYTHING: TextRule = TextRule { what: "text", rule: "", fits: |_| true, pattern: None };
 
 /// An Azure location.
 pub(crate) static LOCATION: TextRule = TextRule {
     what: "location",
     rule: "a location is written in its short form, 1 to 40 characters of a-z and 0-9, such as eastus2",
     fits: |text| tidelock_model::Location::new(text).is_ok(),
+    pattern: Some("^[a-z0-9]{1,40}$"),
 };
 
 /// `context_prefix`.
@@ -228,6 +236,7 @@ pub(crate) static PREFIX: TextRule = TextRule {
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
             && !ends.contains(&Some('-'))
     },
+    pattern: Some("^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$"),
 };
 
 /// An IPv4 address.
@@ -235,6 +244,9 @@ pub(crate) static IPV4: TextRule = TextRule {
     what: "address",
     rule: "an IPv4 address is four numbers, such as 10.20.1.5",
     fits: |text| text.parse::<std::net::Ipv4Addr>().is_ok(),
+    pattern: Some(
+        "^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])[.]){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])$",
+    ),
 };
 
 /// An IPv4 range.
@@ -247,6 +259,10 @@ pub(crate) static CIDR: TextRule = TextRule {
             address.parse::<std::net::Ipv4Addr>().is_ok() && length_fits && !length.starts_with('+')
         })
     },
+    pattern: Some(
+        "^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])[.]){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])/\
+         0*([0-9]|[12][0-9]|3[0-2])$",
+    ),
 };
 
 /// A port, or a range of ports.
@@ -258,6 +274,8 @@ pub(crate) static PORTS: TextRule = TextRule {
         let range = text.split_once('-').unwrap_or((text, text));
         text == "*" || matches!((port(range.0), port(range.1)), (Some(first), Some(last)) if first <= last)
     },
+    // That a range does not end before it begins is more than it can say.
+    pattern: Some("^([*]|[0-9]+(-[0-9]+)?)$"),
 };
 
 /// The id of an Entra object.
@@ -268,6 +286,7 @@ pub(crate) static UUID: TextRule = TextRule {
         let lengths = text.split('-').map(str::len);
         lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
     },
+    pattern: Some("^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"),
 };
 
 #[cfg(test)]

@@ -168,6 +168,19 @@ static VAULT: &[Attribute] = &[
         Fallback::Nothing,
         "The subnet of its own region that gets a private endpoint for it; none if it is left out.",
     ),
+    optional(
+        "administrator_object_ids",
+        Type::List(&Type::Text(&UUID)),
+        Fallback::Texts(&[]),
+        "The Entra object ids of those who may write its secrets and keys: whoever runs Terraform, unless they hold the \
+         role Key Vault Administrator on the group or the subscription.",
+    ),
+    optional(
+        "reader_object_ids",
+        Type::List(&Type::Text(&UUID)),
+        Fallback::Texts(&[]),
+        "The Entra object ids of those who may read its secrets: the agents and gateways of its own region.",
+    ),
 ];
 
 static GIVEN_NSG: &[Attribute] = &[
@@ -372,7 +385,9 @@ static PRIVATE_ENDPOINT: &[Attribute] = &[
     optional(
         "dns_zone_key",
         Type::Reference(Target::DnsZone),
-        Fallback::Derived("a zone `privatelink.redis.azure.net` in the region's resource group"),
+        Fallback::Derived(
+            "the region's zone `privatelink.redis.azure.net`; if none is defined, one in the region's resource group",
+        ),
         "The private DNS zone of its own region that it registers in.",
     ),
     required("managed_redis_key", Type::Reference(Target::Cache), "The cache of its own region that it leads to."),

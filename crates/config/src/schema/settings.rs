@@ -33,6 +33,14 @@ pub(super) static IDENTITY: &[Variable] = &[
         description: "The resource group that holds the region's own resources.",
     },
     Variable {
+        name: "existing_resource_groups",
+        scope: Scope::Shared,
+        holds: Type::List(&Type::Text(&RESOURCE_GROUP)),
+        presence: Presence::Optional(Fallback::Texts(&[])),
+        description: "Resource groups that exist already, so that Terraform does not create them; Tidelock looks for \
+                      itself. Those that a `*_datasource_config` names exist anyway.",
+    },
+    Variable {
         name: "tags",
         scope: Scope::Shared,
         holds: Type::Map(&Type::Text(&ANYTHING)),
@@ -71,6 +79,8 @@ pub(super) static RESOURCE_GROUP: TextRule = TextRule {
         let alphabet = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '(' | ')');
         (1..=90).contains(&length) && text.chars().all(alphabet) && !text.ends_with('.')
     },
+    // Beyond ASCII it takes everything: what a letter is, readers disagree on.
+    pattern: Some(r"^[^\x00-'*-,/:-@\[-^`{-\x7f]{0,89}[^\x00-'*-/:-@\[-^`{-\x7f]$"),
 };
 
 static GEO_GROUP: &[Attribute] = &[
