@@ -106,7 +106,11 @@ impl<'s> Target<'s> {
         }
         // A rename asks only the directory; a file that was made read-only is not meant to be written.
         rustix::fs::access(&snapshot.path, Access::WRITE_OK).map_err(|err| {
-            fail(&format!("{}; nothing was changed", io::Error::from(err))).hint("make the file writable first")
+            let hint = match err {
+                Errno::ROFS => "mount its file system for writing first",
+                _ => "make the file writable first",
+            };
+            fail(&format!("{}; nothing was changed", io::Error::from(err))).hint(hint)
         })?;
         let directory = snapshot.path.parent().unwrap_or(Path::new("/"));
         Ok(Self { snapshot, directory, metadata, _lock: file })

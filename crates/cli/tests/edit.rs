@@ -215,7 +215,7 @@ fn edits_at_the_same_time_lose_nothing() {
     let mut written = 0;
     let all: Vec<_> = children.into_iter().map(|child| Ran(child.wait_with_output().unwrap())).collect();
     for (key, ran) in all.iter().enumerate() {
-        let is_there = place.text("dev.tfvars").contains(&format!("  k{key}"));
+        let is_there = place.text("dev.tfvars").contains(&format!("  k{key} "));
         match ran.code() {
             0 => written += 1,
             code => {

@@ -6,16 +6,19 @@ use crate::syntax::{Document, Entry, Value, ValueKind, parse};
 
 /// Returns `edits` if they turn `text` into something that is read as `intended`, whatever its layout.
 pub(super) fn proven(text: &str, edits: Vec<Edit>, intended: &Document) -> Result<Vec<Edit>, OperationError> {
-    let edited = splice(text, &edits)?;
-    let (document, findings) = parse(&edited);
-    let says_it = same_entries(&document.variables, &intended.variables);
-    if says_it && first_error(&findings).is_none() {
+    let edited = splice(text, &edits);
+    let says_it = edited.as_ref().is_ok_and(|edited| {
+        let (document, findings) = parse(edited);
+        first_error(&findings).is_none() && same_entries(&document.variables, &intended.variables)
+    });
+    if says_it {
         return Ok(edits);
     }
-    match first_error(&parse(text).1) {
-        Some(error) => Err(OperationError::Unreadable { span: error.span }),
-        None => Err(OperationError::Unproven),
+    // Among what could not be read, places are guesses.
+    if let Some(error) = first_error(&parse(text).1) {
+        return Err(OperationError::Unreadable { span: error.span });
     }
+    Err(edited.err().map_or(OperationError::Unproven, OperationError::Splice))
 }
 
 fn first_error(findings: &[Diagnostic]) -> Option<&Diagnostic> {

@@ -1,7 +1,9 @@
 //! On files of every layout: an edit means exactly what was asked for, touches nothing else, and can be undone.
 
 use proptest::prelude::*;
-use tidelock_config::edit::{Edit, Scalar, add_member, inverse, remove_member, set_scalar, splice, swap_writer};
+use tidelock_config::edit::{
+    Edit, OperationError, Scalar, add_member, inverse, remove_member, set_scalar, splice, swap_writer,
+};
 use tidelock_config::syntax::{Document, Value, ValueKind, parse};
 use tidelock_config::{Span, read};
 use tidelock_model::Environment;
@@ -243,6 +245,81 @@ proptest! {
         let found = read_back(&edited);
         let ValueKind::String { value, .. } = &found.find(&path).unwrap().value.kind else { panic!("a string") };
         prop_assert_eq!(value, &new);
+    }
+}
+
+/// Pieces of files put together at random: few of them make sense.
+fn scraps() -> impl Strategy<Value = String> {
+    let pieces = vec![
+        "managed_redis_geo_replication_config = { main = {",
+        "primary_redis_key = \"a\"",
+        "replica_keys = [",
+        "\"b\"",
+        "\"c\" # c",
+        ",",
+        "]",
+        "}",
+        "} }",
+        "\n",
+        "\n",
+        "\r\n",
+        " ",
+        "/* c */",
+        "/*",
+        "<<X\nb\nX\n",
+        "<<-X\n  b\n  X\n",
+        "x = ",
+        "x : ",
+        "{",
+        "[",
+        "1",
+        "null",
+        "=",
+        "é",
+        "\u{feff}",
+        "\"",
+        "\\",
+        "${",
+    ];
+    prop::collection::vec(prop::sample::select(pieces), 0..30).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_text_an_edit_is_right_or_refused(scraps in scraps(), whole in any::<bool>(), new in any_text()) {
+        let text = match whole {
+            true => format!(
+                "managed_redis_geo_replication_config = {{ main = {{\nprimary_redis_key = \"a\"\nreplica_keys = [{scraps}]\n}} }}\nx = {{{scraps}}}\n"
+            ),
+            false => scraps,
+        };
+        let (document, findings) = parse(&text);
+        let scalar = Scalar::String(new);
+        let tried = [
+            swap_writer(&text, &document, "main", "b"),
+            remove_member(&text, &document, "main", "b"),
+            add_member(&text, &document, "main", "n"),
+            set_scalar(&text, &document, &["x"], &scalar),
+            set_scalar(&text, &document, &["x", "x"], &scalar),
+            set_scalar(&text, &document, &["x", "new"], &scalar),
+            set_scalar(&text, &document, &["new"], &scalar),
+        ];
+        for edits in tried {
+            match edits {
+                Ok(edits) if !edits.is_empty() => {
+                    prop_assert!(findings.is_empty(), "{findings:?}");
+                    let edited = splice(&text, &edits).unwrap();
+                    read_back(&edited);
+                    prop_assert_eq!(splice(&edited, &inverse(&text, &edits).unwrap()).unwrap(), text.clone());
+                }
+                Ok(_) => {}
+                // What can be read can be edited: nothing is refused for its layout.
+                Err(OperationError::Unproven | OperationError::Splice(_)) => prop_assert!(false, "{text}"),
+                Err(_) => {}
+            }
+        }
     }
 }
 

@@ -97,7 +97,7 @@ fn a_file_with_errors_or_another_files_places_are_not_edited() {
     assert!(matches!(err, OperationError::Unreadable { span: Some(_) }), "{err:?}");
 
     let (document, _) = parse("aa = 1\nb = 2\n");
-    for other in ["a = 1\nb = 2\n", "", "é", "bb = 1\nb = 2\n"] {
+    for other in ["a = 1\nb = 2\n", "", "é = 1\n", "ab=\"é\"\n", "bb = 1\nb = 2\n"] {
         let err = set_scalar(other, &document, &["aa"], &Scalar::Integer(2)).unwrap_err();
         assert!(matches!(err, OperationError::Unproven | OperationError::Splice(_)), "{err:?}");
     }
