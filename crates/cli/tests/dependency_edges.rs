@@ -57,6 +57,12 @@ const RULES: &[Rule] = &[
         why: "a file is checked without any connection",
     },
     Rule {
+        name: "tidelock-generate",
+        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, DRILL, DECIDES],
+        runtime_free: true,
+        why: "files are generated from the definition of the variables and from nothing else",
+    },
+    Rule {
         name: "tidelock-plan",
         never: &[&["tidelock-arm-client", "tidelock-apply"], PROCESSES, TALKS, CONFIG, DRILL, DECIDES],
         runtime_free: true,

@@ -154,7 +154,7 @@ pub struct TextRule {
     /// Whether a string fits.
     pub fits: fn(&str) -> bool,
     /// A regular expression for readers that have no such function, Terraform's `validation` blocks among them. It
-    /// matches every string that fits, and perhaps a few more; none if any string does.
+    /// matches every string that fits, and perhaps a few more; none if it would hardly say anything.
     pub pattern: Option<&'static str>,
 }
 
@@ -212,7 +212,7 @@ pub(crate) static NAME: TextRule = TextRule {
     what: "name",
     rule: "it must not be empty",
     fits: |text| !text.trim().is_empty(),
-    pattern: Some(r"[^\t\n\f\r ]"),
+    pattern: None,
 };
 
 /// Any string, the empty one included.

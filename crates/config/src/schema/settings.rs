@@ -80,7 +80,7 @@ pub(super) static RESOURCE_GROUP: TextRule = TextRule {
         (1..=90).contains(&length) && text.chars().all(alphabet) && !text.ends_with('.')
     },
     // Beyond ASCII it takes everything: what a letter is, readers disagree on.
-    pattern: Some(r"^[^\x00-'*-,/:-@\[-^`{-\x7f]{0,89}[^\x00-'*-/:-@\[-^`{-\x7f]$"),
+    pattern: Some(r"^[^\x00-'*-,/:-@\[-^`{-\x7f]{0,89}[^\x00-'*-,./:-@\[-^`{-\x7f]$"),
 };
 
 static GEO_GROUP: &[Attribute] = &[

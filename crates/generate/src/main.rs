@@ -1,0 +1,35 @@
+//! Writes the generated files into the workspace it is run in: `make generate`.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match write_all(Path::new(".")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nobody left to tell if even this fails.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes what differs, and says so; what is current keeps its time of change.
+fn write_all(root: &Path) -> io::Result<()> {
+    if !root.join("crates/config/src/schema").is_dir() {
+        return Err(io::Error::other("run this at the root of the workspace: make generate"));
+    }
+    for file in tidelock_generate::files() {
+        let path = root.join(file.path);
+        if std::fs::read_to_string(&path).is_ok_and(|found| found == file.text) {
+            continue;
+        }
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&path, &file.text)?;
+        writeln!(io::stdout(), "wrote {}", file.path)?;
+    }
+    Ok(())
+}
