@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use crate::edit::Edit;
 use crate::limits::{MAX_DIAGNOSTICS, MAX_QUOTED_CHARS};
+use crate::rules::{Rule, reading};
 use crate::text::Span;
 
 /// How bad a finding is.
@@ -29,8 +31,8 @@ pub struct Label {
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
-    /// The rule's id, for findings that come from a rule with a page of its own.
-    pub code: Option<&'static str>,
+    /// The rule that is broken; it has a page of its own.
+    pub rule: &'static Rule,
     /// What is wrong, in one line.
     pub message: String,
     /// Where; absent if it is the file as a whole, as with a variable that is not there.
@@ -43,34 +45,33 @@ pub struct Diagnostic {
     pub source: Option<String>,
     /// What to do next.
     pub help: Option<String>,
+    /// The change that mends it, where there is only one that can be meant.
+    pub fix: Option<Fix>,
+}
+
+/// A change of the text that mends a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    /// What it does, such as "name the subnet's own range".
+    pub title: String,
+    /// What is written where. The places do not overlap.
+    pub edits: Vec<Edit>,
 }
 
 impl Diagnostic {
-    /// An error at `span`.
-    #[must_use]
-    pub fn error(span: Span, message: impl Into<String>) -> Self {
+    /// A finding of `rule`.
+    pub(crate) const fn new(rule: &'static Rule, span: Option<Span>, message: String) -> Self {
         Self {
-            severity: Severity::Error,
-            code: None,
-            message: message.into(),
-            span: Some(span),
+            severity: rule.severity,
+            rule,
+            message,
+            span,
             label: None,
             labels: Vec::new(),
             source: None,
             help: None,
+            fix: None,
         }
-    }
-
-    /// An error of the file as a whole.
-    #[must_use]
-    pub fn file_error(message: impl Into<String>) -> Self {
-        Self { span: None, ..Self::error(Span::default(), message) }
-    }
-
-    /// A warning at `span`.
-    #[must_use]
-    pub fn warning(span: Span, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(span, message) }
     }
 
     /// With the words beside the caret.
@@ -98,6 +99,14 @@ impl Diagnostic {
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// With the change that mends it: `replacement` in place of what stands at `span`.
+    #[must_use]
+    pub fn with_fix(mut self, title: impl Into<String>, span: Span, replacement: impl Into<String>) -> Self {
+        let edits = vec![Edit { span, replacement: replacement.into() }];
+        self.fix = Some(Fix { title: title.into(), edits });
         self
     }
 }
@@ -140,7 +149,7 @@ impl Sink {
         if self.dropped > 0 {
             let count = self.dropped;
             let severity = if self.errors > 0 { Severity::Error } else { Severity::Warning };
-            let more = Diagnostic::file_error(format!("{count} more findings are not shown"));
+            let more = reading::TOO_MANY.on_file(format!("{count} more findings are not shown"));
             found.push(Diagnostic { severity, ..more.with_help("mend those above and run again") });
         }
         found
@@ -185,7 +194,7 @@ mod tests {
     fn the_sink_is_bounded_and_sorted() {
         let mut sink = Sink::default();
         for at in (0..150).rev() {
-            sink.push(Diagnostic::error(Span::new(at, at), "x"));
+            sink.push(reading::SYNTAX.at(Span::new(at, at), "x"));
         }
         assert!(sink.has_errors());
         let found = sink.finish();

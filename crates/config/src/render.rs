@@ -53,10 +53,7 @@ impl<'a> Source<'a> {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut title = level.primary_title(diagnostic.message.as_str());
-        if let Some(code) = diagnostic.code {
-            title = title.id(code);
-        }
+        let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.rule.id.to_string());
         let group = match diagnostic.span {
             Some(span) => title.element(self.snippet(span, diagnostic)),
             None => title.element(Element::from(Origin::path(self.name.as_str()))),
@@ -103,17 +100,18 @@ impl<'a> Source<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::reading;
 
     fn finding(text: &str, needle: &str) -> Diagnostic {
         let start = u32::try_from(text.find(needle).unwrap()).unwrap();
         let span = Span::new(start, start + u32::try_from(needle.len()).unwrap());
-        Diagnostic::error(span, "wrong").with_label("here").with_help("mend it").with_source("the pattern")
+        reading::SYNTAX.at(span, "wrong").with_label("here").with_help("mend it").with_source("the pattern")
     }
 
     #[test]
     fn a_finding_shows_its_place_reason_and_help() {
         let text = "\u{feff}a = 1\r\né = \"x\"\r\n";
-        let expected = r#"error: wrong
+        let expected = r#"error[TL001]: wrong
  --> envs/dev.tfvars:2:5
   |
 2 | é = "x"
@@ -128,8 +126,8 @@ mod tests {
 
     #[test]
     fn a_finding_of_the_whole_file_shows_the_file_alone() {
-        let shown = render("x.tfvars", "", &[Diagnostic::file_error("empty")], Style::Plain);
-        assert_eq!(shown, "error: empty\n--> x.tfvars\n\n");
+        let shown = render("x.tfvars", "", &[reading::SYNTAX.on_file("empty")], Style::Plain);
+        assert_eq!(shown, "error[TL001]: empty\n--> x.tfvars\n\n");
     }
 
     #[test]
@@ -144,8 +142,8 @@ mod tests {
     fn places_at_the_end_and_beyond_it_are_shown() {
         for text in ["", "a", "a\n", "a\r\n", "é"] {
             for at in 0..5 {
-                let shown = render("x", text, &[Diagnostic::error(Span::new(at, at), "wrong")], Style::Plain);
-                assert!(shown.starts_with("error: wrong"), "{shown}");
+                let shown = render("x", text, &[reading::SYNTAX.at(Span::new(at, at), "wrong")], Style::Plain);
+                assert!(shown.starts_with("error[TL001]: wrong"), "{shown}");
             }
         }
     }

@@ -6,7 +6,8 @@ use tidelock_model::{CacheName, GeoGroup, GeoMember};
 
 use super::regions::location;
 use super::resources::known_keys;
-use crate::diagnostic::{Diagnostic, Sink, quote};
+use crate::diagnostic::{Sink, quote};
+use crate::rules::{geo, references};
 use crate::text::Span;
 use crate::typed::{Fields, File, Item, Reported, Spanned};
 
@@ -67,7 +68,8 @@ fn build_group<'a>(
         let span = fields.span("replica_keys");
         let message = format!("the group {} has no replica", quote(&item.key.value));
         sink.push(
-            Diagnostic::error(span, message)
+            geo::NO_REPLICA
+                .at(span, message)
                 .with_help("name at least one cache of another region, or remove the group"),
         );
     }
@@ -90,7 +92,8 @@ fn find<'a>(caches: &[KnownCache<'a>], key: &Spanned<&str>, sink: &mut Sink) -> 
     }
     let keys: Vec<&str> = caches.iter().map(|cache| cache.key.value.as_str()).collect();
     sink.push(
-        Diagnostic::error(key.span, format!("there is no cache {} in any region", quote(key.value)))
+        references::DANGLING
+            .at(key.span, format!("there is no cache {} in any region", quote(key.value)))
             .with_source("it is looked for in `managed_redis_config` of every region")
             .with_help(known_keys(key.value, &keys, "cache")),
     );
@@ -111,7 +114,8 @@ fn check_memberships<'a>(used: &mut HashMap<&'a str, Span>, members: &[Member<'a
         let key = member.cache.key.value.as_str();
         if let Some(earlier) = used.get(key) {
             sink.push(
-                Diagnostic::error(member.named_at, format!("the cache {} is named twice", quote(key)))
+                geo::MEMBER_TWICE
+                    .at(member.named_at, format!("the cache {} is named twice", quote(key)))
                     .with_place(*earlier, "named here already")
                     .with_source("a cache belongs to one geo group, either as its primary or as a replica")
                     .with_help("remove one of them"),
@@ -123,7 +127,8 @@ fn check_memberships<'a>(used: &mut HashMap<&'a str, Span>, members: &[Member<'a
         if let Some(other) = regions.get(&member.cache.region) {
             let other_key = quote(&other.cache.key.value);
             sink.push(
-                Diagnostic::error(member.named_at, format!("{} is in the same region as {other_key}", quote(key)))
+                geo::SAME_REGION
+                    .at(member.named_at, format!("{} is in the same region as {other_key}", quote(key)))
                     .with_place(other.named_at, "this one is in that region too")
                     .with_source("two members in one region are lost together, and a region has one role in a group")
                     .with_help("name caches of different regions"),
@@ -145,7 +150,8 @@ fn nickname(members: &[Member<'_>], item: &Item, sink: &mut Sink) -> Read<String
         let Some(name) = database.text_if_given("geo_replication_group_name")? else {
             let message = format!("the cache {} carries no group name", quote(&cache.key.value));
             sink.push(
-                Diagnostic::error(cache.key.span, message)
+                geo::NO_NICKNAME
+                    .at(cache.key.span, message)
                     .with_place(member.named_at, "but is in a geo group")
                     .with_source("the match of `geo_replication_group_name` in all caches of a group is the contract")
                     .with_help("add `geo_replication_group_name` to its `default_database`"),
@@ -157,13 +163,13 @@ fn nickname(members: &[Member<'_>], item: &Item, sink: &mut Sink) -> Read<String
             Some(first) if first.value != name.value => {
                 let group = quote(&item.key.value);
                 sink.push(
-                    Diagnostic::error(
-                        name.span,
-                        format!("the caches of the group {group} carry different group names"),
-                    )
-                    .with_place(first.span, "the first one's")
-                    .with_source("the match of `geo_replication_group_name` in all caches of a group is the contract")
-                    .with_help(format!("make it {} in all of them", quote(first.value))),
+                    geo::NICKNAMES_DIFFER
+                        .at(name.span, format!("the caches of the group {group} carry different group names"))
+                        .with_place(first.span, "the first one's")
+                        .with_source(
+                            "the match of `geo_replication_group_name` in all caches of a group is the contract",
+                        )
+                        .with_help(format!("make it {} in all of them", quote(first.value))),
                 );
                 result = Err(Reported);
             }
@@ -183,7 +189,8 @@ fn warn_of_idle_nicknames(caches: &[KnownCache<'_>], used: &HashMap<&str, Span>,
         if let Ok(Some(name)) = name {
             let message = format!("the cache {} replicates to nobody", quote(&cache.key.value));
             sink.push(
-                Diagnostic::warning(name.span, message)
+                geo::IDLE_NICKNAME
+                    .at(name.span, message)
                     .with_label("it carries a group name")
                     .with_help("name it in `managed_redis_geo_replication_config`, or remove the group name"),
             );

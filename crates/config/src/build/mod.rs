@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use tidelock_model::{EnvName, Environment};
 
+pub(crate) use resources::azure_name;
+
 use crate::diagnostic::Sink;
 use crate::typed::{File, Reported};
 
@@ -39,7 +41,7 @@ fn tags(file: &File) -> Result<BTreeMap<String, String>, Reported> {
 }
 
 /// The environment that a spelling means.
-fn env_name(spelling: &str) -> Option<EnvName> {
+pub(crate) fn env_name(spelling: &str) -> Option<EnvName> {
     match spelling {
         "dev" | "development" => Some(EnvName::Dev),
         "test" => Some(EnvName::Test),

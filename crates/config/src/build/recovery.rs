@@ -5,7 +5,8 @@ use std::time::Duration;
 use tidelock_model::{DrConfig, Durability, EnvName, FailoverMode, Location, Timings};
 
 use super::regions::location;
-use crate::diagnostic::{Diagnostic, Sink, quote};
+use crate::diagnostic::{Sink, quote};
+use crate::rules::recovery;
 use crate::text::Span;
 use crate::typed::{Fields, File, Reported};
 
@@ -39,7 +40,8 @@ fn witness(file: &File, fields: &Fields, sink: &mut Sink) -> Read<Option<Locatio
         let Ok(other) = region.fields.text("location") else { continue };
         if other.value == witness.value {
             sink.push(
-                Diagnostic::error(witness.span, format!("the witness stands in a region: {}", quote(witness.value)))
+                recovery::WITNESS_IN_REGION
+                    .at(witness.span, format!("the witness stands in a region: {}", quote(witness.value)))
                     .with_label("the witness")
                     .with_place(other.span, format!("`location{}` is the same", region.suffix.as_str()))
                     .with_source("the witness decides when a region is lost, so it must not be lost with it")
@@ -59,7 +61,7 @@ fn timings(fields: &Fields, left_out: Span, sink: &mut Sink) -> Read<Timings> {
     if staleness_bound <= lease + margin {
         let (bound, sum) = (staleness_bound.as_millis(), (lease + margin).as_millis());
         let message = format!("the staleness bound, {bound} ms, must exceed lease and margin together, {sum} ms");
-        let mut finding = Diagnostic::error(fields.span("staleness_bound_ms"), message);
+        let mut finding = recovery::STALENESS_BOUND.at(fields.span("staleness_bound_ms"), message);
         for name in ["lease_ms", "margin_ms"] {
             if fields.span(name) != left_out {
                 finding = finding.with_place(fields.span(name), format!("`{name}`"));

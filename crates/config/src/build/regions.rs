@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use tidelock_model::{EnvName, Location, Region, RegionSuffix};
 
 use super::resources::{self, RegionContext};
-use crate::diagnostic::{Diagnostic, Sink, quote};
+use crate::diagnostic::{Sink, quote};
+use crate::rules::regions;
 use crate::text::Span;
 use crate::typed::{Fields, File, RegionFields, Reported, Spanned};
 
@@ -64,7 +65,8 @@ fn check_locations(file: &File, sink: &mut Sink) {
         let Ok(location) = region.fields.text("location") else { continue };
         if let Some((first, suffix)) = seen.get(location.value) {
             sink.push(
-                Diagnostic::error(location.span, format!("two regions are at {}", quote(location.value)))
+                regions::SAME_LOCATION
+                    .at(location.span, format!("two regions are at {}", quote(location.value)))
                     .with_label(format!("`location{}`", region.suffix.as_str()))
                     .with_place(*first, format!("`location{}` is the same", suffix.as_str()))
                     .with_source("one lost location must not take two regions with it")
@@ -87,7 +89,8 @@ fn check_identities(file: &File, sink: &mut Sink) {
         if super::env_name(given.value) != Some(name) {
             let variable = format!("environment{}", region.suffix.as_str());
             sink.push(
-                Diagnostic::error(given.span, format!("`{variable}` is another environment than `environment`"))
+                regions::OTHER_ENVIRONMENT
+                    .at(given.span, format!("`{variable}` is another environment than `environment`"))
                     .with_place(first_given.span, format!("the file describes {}", quote(first_given.value)))
                     .with_source("one file describes one environment")
                     .with_help(format!("remove `{variable}`, or make it {}", quote(first_given.value))),
@@ -104,7 +107,8 @@ fn check_cache_keys(file: &File, sink: &mut Sink) {
         for Spanned { value: key, span } in items.iter().map(|item| &item.key) {
             if let Some(first) = seen.get(key.as_str()) {
                 sink.push(
-                    Diagnostic::error(*span, format!("two caches have the key {}", quote(key)))
+                    regions::SAME_CACHE_KEY
+                        .at(*span, format!("two caches have the key {}", quote(key)))
                         .with_place(*first, "the first one")
                         .with_source("geo groups and commands name a cache by its key alone")
                         .with_help("give one of them another key, and change the references to it"),

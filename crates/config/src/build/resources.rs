@@ -7,7 +7,8 @@ use tidelock_model::{
     Vault, VnetRef,
 };
 
-use crate::diagnostic::{Diagnostic, Sink, quote};
+use crate::diagnostic::{Sink, quote};
+use crate::rules::{network, references};
 use crate::schema::Target;
 use crate::suggest;
 use crate::typed::{Fields, Item, Reported, Spanned};
@@ -52,7 +53,8 @@ impl<'a> RegionContext<'a> {
         for (item, value) in created.into_iter().chain(given) {
             if let Some((first, _)) = all.get(&item.key.value) {
                 sink.push(
-                    Diagnostic::error(item.key.span, format!("{} is both created and given", quote(&item.key.value)))
+                    references::CREATED_AND_GIVEN
+                        .at(item.key.span, format!("{} is both created and given", quote(&item.key.value)))
                         .with_place(first.key.span, "created here")
                         .with_help("rename one of them, or remove one"),
                 );
@@ -74,7 +76,8 @@ impl<'a> RegionContext<'a> {
         let names = names.collect::<Vec<_>>().join(" or ");
         let what = target.describe();
         let message = format!("there is no {what} {} in this region", quote(reference.value));
-        let finding = Diagnostic::error(reference.span, message).with_source(format!("it is looked for in {names}"));
+        let finding =
+            references::DANGLING.at(reference.span, message).with_source(format!("it is looked for in {names}"));
         sink.push(finding.with_help(known_keys(reference.value, &keys, what)));
         Err(Reported)
     }
@@ -151,12 +154,10 @@ pub(super) fn caches(context: &RegionContext<'_>, sink: &mut Sink) -> Read<BTree
 
 fn cache(context: &RegionContext<'_>, item: &Item, fields: &Fields, vault_key: Read<String>) -> Read<Cache> {
     let (what, instance) = (fields.text("context_suffix")?.value, fields.text("instance")?.value);
-    // `_replica` in a variable's name is `-replica` in the cache's.
-    let role = context.suffix.as_str().replace('_', "-");
     let database = fields.object("default_database")?;
     Ok(Cache {
         key: CacheName(item.key.value.clone()),
-        azure_name: format!("redis{role}-{}-{what}-{instance}", context.prefix?),
+        azure_name: azure_name(context.suffix, context.prefix?, what, instance),
         sku: fields.text("sku_name")?.value.to_owned(),
         high_availability: fields.bool("high_availability_enabled")?,
         vault_key: vault_key?,
@@ -164,6 +165,11 @@ fn cache(context: &RegionContext<'_>, item: &Item, fields: &Fields, vault_key: R
         eviction: eviction(database.text("eviction_policy")?.value)?,
         group_nickname: database.text_if_given("geo_replication_group_name")?.map(|name| name.value.to_owned()),
     })
+}
+
+/// A cache's name in Azure, as the pattern makes it: `_replica` in a variable's name is `-replica` here.
+pub(crate) fn azure_name(suffix: RegionSuffix, prefix: &str, what: &str, instance: &str) -> String {
+    format!("redis{}-{prefix}-{what}-{instance}", suffix.as_str().replace('_', "-"))
 }
 
 fn clustering(text: &str) -> Read<ClusteringPolicy> {
@@ -204,12 +210,12 @@ fn static_ip(item: &Item, fields: &Fields, sink: &mut Sink) -> Read<Option<std::
         (true, Some(address)) => address.value.parse().map(Some).map_err(|_| Reported),
         (true, None) => {
             let message = format!("{} requires a fixed address but gives none", quote(&item.key.value));
-            let finding = Diagnostic::error(fields.span("static_ip_required"), message);
+            let finding = network::STATIC_IP_MISSING.at(fields.span("static_ip_required"), message);
             sink.push(finding.with_help("add `static_ip_address = \"…\"`, or set `static_ip_required = false`"));
             Err(Reported)
         }
         (false, Some(address)) => {
-            let finding = Diagnostic::warning(address.span, "this address is not used");
+            let finding = network::STATIC_IP_UNUSED.at(address.span, "this address is not used");
             sink.push(
                 finding
                     .with_source("`static_ip_required` is not true")

@@ -208,12 +208,8 @@ impl Target {
 }
 
 /// Any string that says something.
-pub(crate) static NAME: TextRule = TextRule {
-    what: "name",
-    rule: "it must not be empty",
-    fits: |text| !text.trim().is_empty(),
-    pattern: None,
-};
+pub(crate) static NAME: TextRule =
+    TextRule { what: "name", rule: "it must not be empty", fits: |text| !text.trim().is_empty(), pattern: None };
 
 /// Any string, the empty one included.
 pub(crate) static ANYTHING: TextRule = TextRule { what: "text", rule: "", fits: |_| true, pattern: None };

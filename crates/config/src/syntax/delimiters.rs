@@ -2,7 +2,8 @@
 //! bracket that was opened, and what stands behind it is still read.
 
 use super::token::{Bracket, Token, TokenKind};
-use crate::diagnostic::{Diagnostic, Sink};
+use crate::diagnostic::Sink;
+use crate::rules::reading;
 use crate::text::Span;
 
 /// Where an opening bracket's content ends.
@@ -137,7 +138,8 @@ impl<'a> Lenient<'a> {
             self.set(opener.index, Closing { at: end, present: false });
             let span = self.tokens.get(opener.index).map(|token| token.span).unwrap_or_default();
             let (shown, closing) = (span.of(self.text), opener.bracket.closing());
-            let mut finding = Diagnostic::error(span, format!("this `{shown}` is never closed"))
+            let mut finding = reading::SYNTAX
+                .at(span, format!("this `{shown}` is never closed"))
                 .with_label("opened here")
                 .with_help(format!("close it with `{closing}`"));
             if place.kind != TokenKind::EndOfFile {
@@ -159,7 +161,8 @@ impl<'a> Lenient<'a> {
         let span: Span = token.span;
         let closing = bracket.closing();
         self.sink.push(
-            Diagnostic::error(span, format!("this `{closing}` closes nothing"))
+            reading::SYNTAX
+                .at(span, format!("this `{closing}` closes nothing"))
                 .with_help("remove it, or look above for one that was closed too early"),
         );
     }

@@ -2,8 +2,9 @@
 
 use super::literal;
 use super::token::{Bracket, Token, TokenKind};
-use crate::diagnostic::{Diagnostic, Sink, quote};
+use crate::diagnostic::{Sink, quote};
 use crate::limits::MAX_TOKENS;
+use crate::rules::reading;
 use crate::text::{BYTE_ORDER_MARK, Span};
 
 /// Cuts `text`, which must not exceed [`crate::limits::MAX_FILE_BYTES`], into tokens that end with
@@ -99,7 +100,8 @@ impl Lexer<'_, '_> {
             return;
         }
         self.sink.push(
-            Diagnostic::error(self.span(2), "this comment is never closed")
+            reading::SYNTAX
+                .at(self.span(2), "this comment is never closed")
                 .with_label("opened here; everything after it is taken as comment")
                 .with_help("close it with `*/`"),
         );
@@ -111,7 +113,7 @@ impl Lexer<'_, '_> {
             Ok(length) => self.emit(TokenKind::String, length),
             Err(length) => {
                 self.sink.push(
-                    Diagnostic::error(self.span(1), "this string is never closed")
+                    reading::SYNTAX.at(self.span(1), "this string is never closed")
                         .with_label("the opening quote")
                         .with_help("close it with `\"` on the same line; text of several lines is written as a heredoc, `<<EOT`"),
                 );
@@ -123,11 +125,9 @@ impl Lexer<'_, '_> {
     fn heredoc(&mut self) {
         let Some(header) = literal::heredoc_header(self.rest()) else {
             self.sink.push(
-                Diagnostic::error(
-                    self.span(2),
-                    "a heredoc needs a marker right behind `<<`, and a new line behind that",
-                )
-                .with_help("write it as `<<EOT`, the lines of text, and `EOT` on a line of its own"),
+                reading::SYNTAX
+                    .at(self.span(2), "a heredoc needs a marker right behind `<<`, and a new line behind that")
+                    .with_help("write it as `<<EOT`, the lines of text, and `EOT` on a line of its own"),
             );
             let rest = self.rest();
             let length = rest.find(['\r', '\n']).unwrap_or(rest.len());
@@ -138,7 +138,8 @@ impl Lexer<'_, '_> {
             Some(whole) => self.emit(TokenKind::Heredoc, whole),
             None => {
                 self.sink.push(
-                    Diagnostic::error(self.span(length), "this heredoc is never closed")
+                    reading::SYNTAX
+                        .at(self.span(length), "this heredoc is never closed")
                         .with_label("opened here; everything after it is taken as its text")
                         .with_help(format!("close it with {marker} on a line of its own, followed by a line end")),
                 );
@@ -160,7 +161,8 @@ impl Lexer<'_, '_> {
         let whole = length + behind.find(|c: char| !is_more(c) && c != '-').unwrap_or(behind.len());
         let shown = quote(rest.get(..whole).unwrap_or_default());
         self.sink.push(
-            Diagnostic::error(self.span(whole), format!("{shown} is not a number"))
+            reading::SYNTAX
+                .at(self.span(whole), format!("{shown} is not a number"))
                 .with_help("if it is meant as text, put it in double quotes"),
         );
         self.emit(TokenKind::Invalid, whole);
@@ -170,16 +172,20 @@ impl Lexer<'_, '_> {
         let length = self.foreign_quotes(character).unwrap_or(character.len_utf8());
         let span = self.span(length);
         let finding = match character {
-            '“' | '”' | '„' | '‘' | '’' => Diagnostic::error(span, "curly quotes do not make a string")
+            '“' | '”' | '„' | '‘' | '’' => reading::SYNTAX
+                .at(span, "curly quotes do not make a string")
                 .with_help("use the plain double quote `\"`; word processors and web pages replace it"),
-            '\'' => Diagnostic::error(span, "single quotes do not make a string").with_help("use double quotes"),
-            ';' => Diagnostic::error(span, "`;` separates nothing here")
+            '\'' => reading::SYNTAX.at(span, "single quotes do not make a string").with_help("use double quotes"),
+            ';' => reading::SYNTAX
+                .at(span, "`;` separates nothing here")
                 .with_help("put each variable on a line of its own; inside lists and objects use `,`"),
-            '\u{a0}' => Diagnostic::error(span, "this is a non-breaking space")
+            '\u{a0}' => reading::SYNTAX
+                .at(span, "this is a non-breaking space")
                 .with_help("replace it by an ordinary one; it often comes with text copied from a web page"),
             _ => {
                 let shown = quote(&character.to_string());
-                Diagnostic::error(span, format!("the character {shown} has no meaning here"))
+                reading::SYNTAX
+                    .at(span, format!("the character {shown} has no meaning here"))
                     .with_help("remove it, or put the text it belongs to in double quotes")
             }
         };
@@ -204,7 +210,8 @@ impl Lexer<'_, '_> {
 
     fn give_up(&mut self) {
         self.sink.push(
-            Diagnostic::error(self.span(0), format!("the file has more than {MAX_TOKENS} words and signs"))
+            reading::LIMITS
+                .at(self.span(0), format!("the file has more than {MAX_TOKENS} words and signs"))
                 .with_label("reading stops here")
                 .with_help("split the environment, or generate less"),
         );

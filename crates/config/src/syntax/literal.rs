@@ -2,6 +2,7 @@
 
 use super::tree::StringStyle;
 use crate::diagnostic::{Diagnostic, Sink};
+use crate::rules::reading;
 use crate::text::Span;
 
 /// Length of the quoted string at the start of `text`, quotes included.
@@ -202,14 +203,15 @@ fn template_length(text: &str) -> usize {
 }
 
 fn template_finding(sign: char, span: Span) -> Diagnostic {
-    Diagnostic::error(span, format!("`{sign}{{` cannot be used in a tfvars file"))
+    reading::NOT_A_LITERAL
+        .at(span, format!("`{sign}{{` cannot be used in a tfvars file"))
         .with_label("a template")
         .with_source("values are literal: Terraform evaluates neither variables nor functions in a tfvars file")
         .with_help(format!("write the value out; for these characters themselves write `{sign}{sign}{{`"))
 }
 
 fn escape_finding(span: Span) -> Diagnostic {
-    Diagnostic::error(span, "there is no such escape").with_help(
+    reading::SYNTAX.at(span, "there is no such escape").with_help(
         "the escapes are \\n \\r \\t \\\" \\\\ \\uXXXX and \\UXXXXXXXX (hexadecimal); write a backslash itself as \\\\",
     )
 }

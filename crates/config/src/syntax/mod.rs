@@ -13,6 +13,7 @@ mod tree;
 
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::limits::MAX_FILE_BYTES;
+use crate::rules::reading;
 
 pub(crate) use lexer::tokenize;
 pub(crate) use token::{Token, TokenKind};
@@ -31,7 +32,8 @@ pub(crate) fn parse_into(text: &str, sink: &mut Sink) -> Document {
     if text.len() > MAX_FILE_BYTES {
         let (length, limit) = (text.len(), MAX_FILE_BYTES);
         sink.push(
-            Diagnostic::file_error(format!("the file is too long: {length} bytes, where at most {limit} are read"))
+            reading::LIMITS
+                .on_file(format!("the file is too long: {length} bytes, where at most {limit} are read"))
                 .with_help("is it the right file? An environment of 1,000 caches takes less than half a MiB"),
         );
         return Document::default();

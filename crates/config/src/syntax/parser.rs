@@ -8,6 +8,7 @@ use super::token::{Bracket, Token, TokenKind};
 use super::tree::{Document, Entry, Key, Number, StringStyle, Value, ValueKind};
 use crate::diagnostic::{Diagnostic, Sink, quote};
 use crate::limits::MAX_NESTING;
+use crate::rules::reading;
 use crate::text::Span;
 
 /// Reads a whole file.
@@ -47,7 +48,8 @@ impl Parser<'_> {
                 TokenKind::Identifier | TokenKind::String => variables.extend(self.variable(end)),
                 _ => {
                     self.report(|span, shown| {
-                        Diagnostic::error(span, format!("expected a variable's name, found {shown}"))
+                        reading::SYNTAX
+                            .at(span, format!("expected a variable's name, found {shown}"))
                             .with_help("a tfvars file consists of lines such as `location = \"eastus2\"`")
                     });
                     self.skip_item(Place::File, end);
@@ -60,7 +62,8 @@ impl Parser<'_> {
     fn variable(&mut self, end: usize) -> Option<Entry> {
         if self.is_block() {
             self.report(|span, shown| {
-                Diagnostic::error(span, format!("blocks such as {shown} cannot stand in a tfvars file"))
+                reading::SYNTAX
+                    .at(span, format!("blocks such as {shown} cannot stand in a tfvars file"))
                     .with_source("a tfvars file gives values to variables; they are declared in the module")
                     .with_help("remove the block, or write it as a value: `name = { … }`")
             });
@@ -71,7 +74,8 @@ impl Parser<'_> {
         let key = self.key()?;
         if quoted {
             self.sink.push(
-                Diagnostic::error(key.span, "a variable's name is written without quotes")
+                reading::SYNTAX
+                    .at(key.span, "a variable's name is written without quotes")
                     .with_help(format!("write it as {}", quote(&key.name))),
             );
         }
@@ -110,7 +114,8 @@ impl Parser<'_> {
                 if place == Place::File {
                     let name = quote(&key.name);
                     self.report(|span, _| {
-                        Diagnostic::error(span, format!("{name} is followed by `:` where `=` is needed"))
+                        reading::SYNTAX
+                            .at(span, format!("{name} is followed by `:` where `=` is needed"))
                             .with_help("`:` may stand for `=` only inside of `{ … }`")
                     });
                 }
@@ -134,7 +139,8 @@ impl Parser<'_> {
         let name = quote(&key.name);
         let found = if self.at < end { self.describe(self.token()) } else { "the end".to_owned() };
         self.sink.push(
-            Diagnostic::error(key.span.after(), format!("expected `=` after {name}, found {found}"))
+            reading::SYNTAX
+                .at(key.span.after(), format!("expected `=` after {name}, found {found}"))
                 .with_help(format!("give it a value: `{} = …`", key.name.escape_debug())),
         );
     }
@@ -147,7 +153,8 @@ impl Parser<'_> {
         if self.at >= end || matches!(token.kind, TokenKind::Newline | TokenKind::Comma) {
             let behind = self.previous_span().after();
             self.sink.push(
-                Diagnostic::error(behind, format!("{} is missing", what()))
+                reading::SYNTAX
+                    .at(behind, format!("{} is missing", what()))
                     .with_help("a value begins on the same line as its `=`; write `null` for none"),
             );
             return Value { span: behind, kind: ValueKind::Invalid };
@@ -167,7 +174,7 @@ impl Parser<'_> {
             _ => {
                 let what = what();
                 self.report(|span, shown| {
-                    let finding = Diagnostic::error(span, format!("expected {what}, found {shown}"));
+                    let finding = reading::SYNTAX.at(span, format!("expected {what}, found {shown}"));
                     finding.with_source(LITERALS_ONLY).with_help("write the value itself")
                 });
                 self.invalid(place, end)
@@ -210,15 +217,14 @@ impl Parser<'_> {
         let value = self.invalid(place, end);
         let shown = quote(word);
         let finding = match behind {
-            Some(token) if token.kind == TokenKind::Open(Bracket::Round) => {
-                Diagnostic::error(value.span, format!("the function {shown} cannot be called in a tfvars file"))
-                    .with_help("write the value out")
-            }
-            Some(token) if matches!(token.span.of(self.text), "." | "[") => {
-                Diagnostic::error(value.span, format!("{shown} cannot be referred to in a tfvars file"))
-                    .with_help("write the value out")
-            }
-            _ => Diagnostic::error(value.span, format!("{shown} is a name, where a value is needed"))
+            Some(token) if token.kind == TokenKind::Open(Bracket::Round) => reading::NOT_A_LITERAL
+                .at(value.span, format!("the function {shown} cannot be called in a tfvars file"))
+                .with_help("write the value out"),
+            Some(token) if matches!(token.span.of(self.text), "." | "[") => reading::NOT_A_LITERAL
+                .at(value.span, format!("{shown} cannot be referred to in a tfvars file"))
+                .with_help("write the value out"),
+            _ => reading::NOT_A_LITERAL
+                .at(value.span, format!("{shown} is a name, where a value is needed"))
                 .with_help(format!("if it is meant as text, put it in double quotes: `\"{}\"`", word.escape_debug())),
         };
         self.sink.push(finding.with_source(LITERALS_ONLY));
@@ -238,7 +244,8 @@ impl Parser<'_> {
         let Some(closing) = self.pairs.closing(self.at) else { return self.invalid(place, end) };
         if self.depth >= MAX_NESTING {
             self.sink.push(
-                Diagnostic::error(opening, format!("this stands in more than {MAX_NESTING} lists and objects"))
+                reading::LIMITS
+                    .at(opening, format!("this stands in more than {MAX_NESTING} lists and objects"))
                     .with_help("no variable of the pattern is nested deeper than four"),
             );
             return self.invalid(place, end);
@@ -263,7 +270,8 @@ impl Parser<'_> {
                 },
                 _ => {
                     self.report(|span, shown| {
-                        Diagnostic::error(span, format!("expected a key, found {shown}"))
+                        reading::SYNTAX
+                            .at(span, format!("expected a key, found {shown}"))
                             .with_help("an object consists of items such as `name = \"value\"`, each on its own line")
                     });
                     self.skip_item(Place::Object, end);

@@ -4,6 +4,7 @@ use tidelock_model::RegionSuffix;
 
 use super::{Datum, Fields, Item, Spanned};
 use crate::diagnostic::{Diagnostic, Sink, quote};
+use crate::rules::reading;
 use crate::schema::{Attribute, Fallback, Presence, TextRule, Type};
 use crate::suggest;
 use crate::syntax::{Entry, Key, Value, ValueKind};
@@ -33,7 +34,7 @@ impl Checker<'_> {
                 Some(integer) if (*least..=*most).contains(&integer) => Datum::Integer(integer),
                 _ => {
                     let message = format!("{} must be a whole number from {least} to {most}", quote(name));
-                    self.wrong(Diagnostic::error(value.span, message).with_label(format!("counted in {unit}")))
+                    self.wrong(reading::BAD_VALUE.at(value.span, message).with_label(format!("counted in {unit}")))
                 }
             },
             (Type::List(inner), ValueKind::List(elements)) => {
@@ -60,7 +61,8 @@ impl Checker<'_> {
 
     fn wrong_type(&mut self, name: &str, span: Span, holds: &Type, found: &ValueKind) -> Datum {
         let (wanted, found_words) = (describe(holds), found.describe());
-        let mut finding = Diagnostic::error(span, format!("{} must be {wanted}, but is {found_words}", quote(name)));
+        let mut finding =
+            reading::WRONG_TYPE.at(span, format!("{} must be {wanted}, but is {found_words}", quote(name)));
         finding.help = help_for_type(holds, found);
         self.wrong(finding.with_label(format!("expected {wanted}")))
     }
@@ -70,7 +72,7 @@ impl Checker<'_> {
             return Datum::Text(text.to_owned());
         }
         let shown = if text.is_empty() { "the empty string".to_owned() } else { quote(text) };
-        self.wrong(Diagnostic::error(span, format!("{shown} is not a valid {}", rule.what)).with_help(rule.rule))
+        self.wrong(reading::BAD_VALUE.at(span, format!("{shown} is not a valid {}", rule.what)).with_help(rule.rule))
     }
 
     fn choice(&mut self, name: &str, span: Span, text: &str, choices: &[&'static str]) -> Datum {
@@ -84,7 +86,9 @@ impl Checker<'_> {
             Some(nearest) => format!("did you mean `{nearest}`? It is one of {all}"),
             None => format!("it is one of {all}"),
         };
-        self.wrong(Diagnostic::error(span, format!("{} is no value of {}", quote(text), quote(name))).with_help(help))
+        self.wrong(
+            reading::BAD_VALUE.at(span, format!("{} is no value of {}", quote(text), quote(name))).with_help(help),
+        )
     }
 
     fn map(&mut self, entries: &[Entry], inner: &Type) -> Vec<Item> {
@@ -95,11 +99,11 @@ impl Checker<'_> {
     fn item(&mut self, entry: &Entry, inner: &Type) -> Item {
         let Key { name, span } = &entry.key;
         if name.trim().is_empty() {
-            self.sink.push(Diagnostic::error(*span, "a key must not be empty").with_help("give it a name"));
+            self.sink.push(reading::BAD_VALUE.at(*span, "a key must not be empty").with_help("give it a name"));
         }
         let value = match (&entry.value.kind, inner) {
             (ValueKind::Null, _) => {
-                let finding = Diagnostic::error(entry.value.span, format!("{} must not be null", quote(name)));
+                let finding = reading::MISSING.at(entry.value.span, format!("{} must not be null", quote(name)));
                 let datum = self.wrong(finding.with_help("remove the item, or give it a value"));
                 Spanned { value: datum, span: entry.value.span }
             }
@@ -161,8 +165,8 @@ impl Checker<'_> {
             Presence::Required => {
                 let object = quote(object);
                 let finding = match entry {
-                    Some(_) => Diagnostic::error(place, format!("`{full_name}` of {object} must not be null")),
-                    None => Diagnostic::error(place, format!("{object} lacks `{full_name}`")),
+                    Some(_) => reading::MISSING.at(place, format!("`{full_name}` of {object} must not be null")),
+                    None => reading::MISSING.at(place, format!("{object} lacks `{full_name}`")),
                 };
                 let help = format!("add `{full_name} = {}`", placeholder(&attribute.holds));
                 self.wrong(finding.with_source(attribute.description).with_help(help))
@@ -192,7 +196,8 @@ impl Checker<'_> {
     fn unknown_key(&mut self, object: &str, key: &Key, attributes: &'static [Attribute]) -> Option<&'static str> {
         let names: Vec<(String, &'static str)> =
             attributes.iter().map(|attribute| (attribute.name_in(self.suffix), attribute.name)).collect();
-        let finding = Diagnostic::error(key.span, format!("{} has no attribute {}", quote(object), quote(&key.name)));
+        let finding =
+            reading::UNKNOWN_ATTRIBUTE.at(key.span, format!("{} has no attribute {}", quote(object), quote(&key.name)));
         // The right name with the suffix of another region, or without one: the commonest slip in a copied block.
         let other_suffix = names.iter().find(|(_, base)| {
             RegionSuffix::ALL.iter().any(|suffix| key.name.strip_suffix(suffix.as_str()) == Some(base))
@@ -221,7 +226,8 @@ impl Checker<'_> {
         for entry in entries {
             match seen.get(entry.key.name.as_str()) {
                 Some(first) => self.sink.push(
-                    Diagnostic::error(entry.key.span, format!("{} is given twice", quote(&entry.key.name)))
+                    reading::DUPLICATE
+                        .at(entry.key.span, format!("{} is given twice", quote(&entry.key.name)))
                         .with_label("given again here")
                         .with_place(*first, "first given here")
                         .with_source("Terraform would silently keep the last one")

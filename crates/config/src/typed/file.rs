@@ -6,7 +6,8 @@ use tidelock_model::RegionSuffix;
 
 use super::check::{Checker, placeholder};
 use super::{Datum, Fields, File, RegionFields, Spanned};
-use crate::diagnostic::{Diagnostic, Sink, quote};
+use crate::diagnostic::{Sink, quote};
+use crate::rules::reading;
 use crate::schema::{self, Presence, Variable};
 use crate::syntax::{Document, Entry, ValueKind};
 use crate::text::Span;
@@ -59,7 +60,8 @@ impl Checker<'_> {
         for entry in variables {
             match first.get(entry.key.name.as_str()) {
                 Some(earlier) => self.sink.push(
-                    Diagnostic::error(entry.key.span, format!("{} is set twice", quote(&entry.key.name)))
+                    reading::DUPLICATE
+                        .at(entry.key.span, format!("{} is set twice", quote(&entry.key.name)))
                         .with_label("set again here")
                         .with_place(earlier.key.span, "first set here")
                         .with_help("remove one of them; a map's items stand together in one `{ … }`"),
@@ -81,7 +83,7 @@ impl Checker<'_> {
             if names.contains(name) {
                 continue;
             }
-            let finding = Diagnostic::error(entry.key.span, format!("there is no variable {}", quote(name)));
+            let finding = reading::UNKNOWN_VARIABLE.at(entry.key.span, format!("there is no variable {}", quote(name)));
             let help = match self.nearest(name, names.iter().map(String::as_str)) {
                 Some(nearest) => {
                     meant.push(nearest.to_owned());
@@ -126,9 +128,9 @@ impl Checker<'_> {
             Presence::Required => {
                 let message = format!("the variable `{name}` is missing");
                 let finding = match (null, region) {
-                    (Some(_), _) => Diagnostic::error(span, format!("`{name}` must not be null")),
-                    (None, Some(span)) => Diagnostic::error(span, message).with_label("this begins the region"),
-                    (None, None) => Diagnostic::file_error(message),
+                    (Some(_), _) => reading::MISSING.at(span, format!("`{name}` must not be null")),
+                    (None, Some(span)) => reading::MISSING.at(span, message).with_label("this begins the region"),
+                    (None, None) => reading::MISSING.on_file(message),
                 };
                 let help = format!("add `{name} = {}`", placeholder(&variable.holds));
                 self.sink.push(finding.with_source(variable.description).with_help(help));

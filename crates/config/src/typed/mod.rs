@@ -139,6 +139,16 @@ impl Fields {
         }
     }
 
+    /// The objects of the list under `name`.
+    pub(crate) fn objects<'a>(&'a self, name: &str) -> Read<Vec<&'a Fields>> {
+        let Datum::List(elements) = &self.get(name)?.value else { return Err(Reported) };
+        let object = |element: &'a Spanned<Datum>| match &element.value {
+            Datum::Object(fields) => Ok(fields),
+            _ => Err(Reported),
+        };
+        elements.iter().map(object).collect()
+    }
+
     /// The object under `name`.
     pub(crate) fn object(&self, name: &str) -> Read<&Fields> {
         match &self.get(name)?.value {

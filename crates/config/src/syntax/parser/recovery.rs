@@ -1,7 +1,7 @@
 //! What stands between items, and how reading goes on where it does not stand there.
 
 use super::{LITERALS_ONLY, Parser, Place};
-use crate::diagnostic::Diagnostic;
+use crate::rules::reading;
 use crate::syntax::token::{Bracket, TokenKind};
 use crate::syntax::tree::{Value, ValueKind};
 
@@ -43,12 +43,12 @@ impl Parser<'_> {
         let next = self.token().span;
         let span = self.previous_span().after();
         self.sink
-            .push(Diagnostic::error(span, message).with_label("here").with_place(next, "the next one begins here"));
+            .push(reading::SYNTAX.at(span, message).with_label("here").with_place(next, "the next one begins here"));
     }
 
     fn unexpected_after_value(&mut self, place: Place) {
         self.report(|span, shown| {
-            let finding = Diagnostic::error(span, format!("expected the end of the value, found {shown}"));
+            let finding = reading::SYNTAX.at(span, format!("expected the end of the value, found {shown}"));
             match place {
                 Place::File if shown == "`,`" => {
                     finding.with_help("remove it: variables are separated by new lines alone")
