@@ -364,6 +364,9 @@ pub struct Environment {
     pub geo_groups: BTreeMap<String, GeoGroup>,
     /// `dr_config`, with its defaults.
     pub dr: DrConfig,
+    /// Paths of what the file says and Tidelock does not plan or apply; the Terraform module does. A plan names them.
+    #[serde(default)]
+    pub unplanned: Vec<String>,
 }
 
 impl Environment {

@@ -204,5 +204,9 @@ fn notes(environment: &Environment, groups: &Memberships) -> Vec<String> {
             ));
         }
     }
+    if !environment.unplanned.is_empty() {
+        let paths = environment.unplanned.join(", ");
+        notes.push(format!("not planned here, since only the Terraform module makes or heeds it: {paths}"));
+    }
     notes
 }

@@ -452,6 +452,15 @@ fn members_the_file_does_not_name_stay_and_are_mentioned() {
 }
 
 #[test]
+fn what_the_file_says_beyond_the_plan_is_named() {
+    let mut one = environment(1);
+    one.unplanned = vec!["managed_redis_config.primary.customer_managed_key".to_owned()];
+    let plan = planned(&one, &Snapshot::default());
+    assert_eq!(plan.notes.len(), 1);
+    assert!(plan.notes[0].ends_with(": managed_redis_config.primary.customer_managed_key"), "{}", plan.notes[0]);
+}
+
+#[test]
 fn an_environment_that_contradicts_itself_is_refused() {
     let mut broken = environment(1);
     broken.regions[0].vaults.clear();

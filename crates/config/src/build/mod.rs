@@ -4,6 +4,7 @@ mod geo;
 mod recovery;
 mod regions;
 mod resources;
+mod unplanned;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +33,7 @@ pub(crate) fn build(file: &File, sink: &mut Sink) -> Option<Environment> {
         regions: regions.ok()?,
         geo_groups: geo_groups.ok()?,
         dr: dr.ok()?,
+        unplanned: unplanned::find(file),
     })
 }
 

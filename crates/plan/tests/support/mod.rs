@@ -37,6 +37,7 @@ pub(crate) fn environment(regions: usize) -> Environment {
         regions: (0..regions).map(|at| region(at, regions > 1)).collect(),
         geo_groups: groups.into_iter().map(|group| (group.key.clone(), group)).collect(),
         dr: DrConfig { gateways_per_region: 2, ..DrConfig::default() },
+        unplanned: Vec::new(),
     }
 }
 
