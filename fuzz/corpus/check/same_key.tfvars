@@ -1,0 +1,47 @@
+environment    = "dev"
+context_prefix = "app"
+
+location            = "eastus2"
+resource_group_name = "rg-app-eastus2"
+
+kv_config = {
+  main = { name = "kv-app-eastus2" }
+}
+
+managed_redis_config = {
+  cache = {
+    context_suffix = "cache"
+    instance       = "01"
+    sku_name       = "Balanced_B3"
+    kv_key         = "main"
+    default_database = {
+      geo_replication_group_name = "dev-grp"
+    }
+  }
+}
+
+location_replica            = "uksouth"
+resource_group_name_replica = "rg-app-uksouth"
+
+kv_config_replica = {
+  main = { name = "kv-app-uksouth" }
+}
+
+managed_redis_config_replica = {
+  cache = {
+    context_suffix = "cache"
+    instance       = "01"
+    sku_name       = "Balanced_B3"
+    kv_key_replica = "main"
+    default_database = {
+      geo_replication_group_name = "dev-grp"
+    }
+  }
+}
+
+managed_redis_geo_replication_config = {
+  main = {
+    primary_redis_key = "cache"
+    replica_keys      = ["cache"]
+  }
+}

@@ -1,0 +1,55 @@
+environment    = "dev"
+context_prefix = "app"
+
+location            = "eastus2"
+resource_group_name = "rg-app-eastus2"
+
+kv_config = {
+  main = { name = "kv-app-eastus2" }
+}
+
+managed_redis_config = {
+  primary = {
+    context_suffix = "cache"
+    instance       = "01"
+    sku_name       = "Balanced_B3"
+    kv_key         = "main"
+    default_database = {
+      geo_replication_group_name = "dev-grp"
+    }
+  }
+}
+
+location_replica            = "eastus2"
+resource_group_name_replica = "rg-app-eastus2"
+
+kv_config_replica = {
+  main = { name = "kv-app-eastus2" }
+}
+
+managed_redis_config_replica = {
+  replica = {
+    context_suffix = "cache"
+    instance       = "01"
+    sku_name       = "Balanced_B3"
+    kv_key_replica = "main"
+    default_database = {
+      geo_replication_group_name = "dev-grp"
+    }
+  }
+}
+
+environment_replica = "staging"
+
+managed_redis_geo_replication_config = {
+  main = {
+    primary_redis_key = "primary"
+    replica_keys      = ["replica"]
+  }
+}
+
+dr_config = {
+  witness_location   = "eastus2"
+  lease_ms           = 5000
+  staleness_bound_ms = 5000
+}

@@ -1,0 +1,4 @@
+environment    = "dev"
+context_prefix = app
+/* everything below was
+location = "eastus2"

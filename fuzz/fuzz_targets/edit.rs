@@ -1,0 +1,9 @@
+//! Any text edited in place; the first bytes choose the operation.
+
+#![no_main]
+
+// The same that the ordinary tests run on the corpus.
+#[path = "../../crates/config/tests/corpus/properties/mod.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| properties::edit(bytes));
