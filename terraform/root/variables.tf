@@ -330,9 +330,16 @@ variable "managed_redis_pe_config_quaternary" {
 }
 
 variable "only_regions" {
+  type    = list(string)
   default = null
 }
 
 variable "write_credentials" {
+  type    = bool
+  default = null
+}
+
+variable "may_be_emptied" {
+  type    = list(string)
   default = null
 }

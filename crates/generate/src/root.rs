@@ -8,20 +8,29 @@ use crate::hcl::{Hcl, quote};
 use crate::variables::is_required;
 
 /// Variables that say how Terraform is run rather than what the environment is: `terraform/variables.module.tf`.
-const OF_THE_RUN: [&str; 2] = ["only_regions", "write_credentials"];
+/// They have types here too: without one, Terraform takes what the command line gives for a string.
+const OF_THE_RUN: [(&str, &str); 3] =
+    [("only_regions", "list(string)"), ("write_credentials", "bool"), ("may_be_emptied", "list(string)")];
 
 /// Its variables.
 pub(crate) fn variables() -> String {
     let mut hcl = Hcl::default();
     hcl.comment(crate::NOTICE);
     hcl.comment("Types, defaults, descriptions and validation: ../variables.tf and ../variables.module.tf.");
-    for (name, required) in names() {
+    for (name, required) in of_file() {
         hcl.blank();
         if required {
             hcl.line(format!("variable {} {{}}", quote(&name)));
         } else {
             hcl.nested(format!("variable {} {{", quote(&name)), "}", |hcl| hcl.assign("default", "null"));
         }
+    }
+    for (name, holds) in OF_THE_RUN {
+        hcl.blank();
+        hcl.nested(format!("variable {} {{", quote(name)), "}", |hcl| {
+            hcl.assign("type", holds);
+            hcl.assign("default", "null");
+        });
     }
     hcl.finish()
 }
@@ -32,23 +41,22 @@ pub(crate) fn module_call() -> String {
     hcl.comment(crate::NOTICE);
     hcl.blank();
     hcl.nested("module \"tidelock\" {", "}", |hcl| {
-        hcl.assign("source", quote(".."));
+        hcl.assign("source", quote("./.."));
         hcl.blank();
-        for (name, _) in names() {
+        for name in of_file().map(|(name, _)| name).chain(OF_THE_RUN.map(|(name, _)| name.to_owned())) {
             hcl.assign(name.clone(), format!("var.{name}"));
         }
     });
     hcl.finish()
 }
 
-/// Every variable's name, and whether a file must set it.
-fn names() -> impl Iterator<Item = (String, bool)> {
-    let of_file = RegionSuffix::ALL.into_iter().flat_map(|suffix| {
+/// The name of every variable of the file, and whether a file must set it.
+fn of_file() -> impl Iterator<Item = (String, bool)> {
+    RegionSuffix::ALL.into_iter().flat_map(|suffix| {
         let here = schema::variables().filter(move |variable| match variable.scope {
             Scope::Regional { .. } => true,
             Scope::Shared => suffix == RegionSuffix::First,
         });
         here.map(move |variable| (variable.name_in(suffix), is_required(variable, suffix)))
-    });
-    of_file.chain(OF_THE_RUN.map(|name| (name.to_owned(), false)))
+    })
 }
