@@ -1,5 +1,6 @@
 //! What a person types.
 
+mod check;
 mod edit;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidelock_model::Location;
 
+pub(crate) use check::{CheckArgs, Deny, ExplainArgs, Report};
 pub(crate) use edit::{Change, EditArgs, MemberArgs, SetArgs, WriterArgs};
 
 /// Redis in several Azure regions from one tfvars file: one writer, local reads, failover that is measured.
@@ -46,6 +48,10 @@ pub(crate) enum Command {
     Failback(FailbackArgs),
     /// Open redis-cli on a region's gateway
     Connect(ConnectArgs),
+    /// Check files against every rule of Azure, Terraform and the pattern, offline; show what is wrong at its line
+    Check(CheckArgs),
+    /// Explain a rule that `check` reports: what it demands, why, and what to do
+    Explain(ExplainArgs),
     /// Show what `apply` would change; says DATA LOSS where data would be lost
     Plan(PlanArgs),
     /// Make the environment's resources as the file says

@@ -1,16 +1,15 @@
 //! The environment's file: read, checked, and the place of its state.
 
 use std::fs;
-use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use tidelock_config::{Style, limits, render};
+use tidelock_config::{Diagnostic, render};
 use tidelock_model::{Environment, GeoGroup};
 
 use crate::exit::{Failure, Outcome};
-use crate::printer;
 use crate::settings::Settings;
 use crate::state::{self, StateDir};
+use crate::{input, printer};
 
 /// An environment's file that could be read, and where its state is or would be.
 #[derive(Debug)]
@@ -22,21 +21,48 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Reads `file`; findings go to stderr.
+    /// Reads `file`, and no more: for what must work during an incident, when a rule must not stand in the way. Findings go
+    /// to stderr.
     pub(crate) fn load(settings: &Settings, file: &Path) -> Outcome<Self> {
-        let text = read(file)?;
+        let text = input::file(file)?;
+        let (environment, findings) = match tidelock_config::read(&text) {
+            Ok(parsed) => (Some(parsed.environment), parsed.warnings),
+            Err(findings) => (None, findings),
+        };
+        Self::usable(settings, file, &text, environment, &findings)
+    }
+
+    /// Reads `file` and checks it against every rule: for what brings about what the file says. Findings go to stderr.
+    pub(crate) fn load_checked(settings: &Settings, file: &Path) -> Outcome<Self> {
+        let text = input::file(file)?;
+        let checked = tidelock_config::check(&text);
+        let environment = if checked.has_errors() { None } else { checked.environment };
+        Self::usable(settings, file, &text, environment, &checked.findings)
+    }
+
+    fn usable(
+        settings: &Settings,
+        file: &Path,
+        text: &str,
+        environment: Option<Environment>,
+        findings: &[Diagnostic],
+    ) -> Outcome<Self> {
         let name = file.display().to_string();
-        let parsed = tidelock_config::read(&text).map_err(|findings| {
-            printer::say(render(&name, &text, &findings, style()).trim_end());
-            Failure::error(format!("{name} cannot be used; nothing was changed"))
-        })?;
-        if !parsed.warnings.is_empty() {
-            printer::say(render(&name, &text, &parsed.warnings, style()).trim_end());
+        if !findings.is_empty() {
+            printer::say(render(&name, text, findings, printer::style()).trim_end());
         }
+        let Some(environment) = environment else {
+            let failure = Failure::error(format!("{name} cannot be used; nothing was changed"));
+            let worst = findings.iter().min_by_key(|finding| finding.severity);
+            return Err(match worst {
+                Some(worst) => failure.hint(format!("more about a rule: tidelock explain {}", worst.rule.id)),
+                None => failure,
+            });
+        };
         let root = state::root(settings.state_dir.as_deref())?;
-        let state = StateDir::new(&root, &parsed.environment.id());
+        let state = StateDir::new(&root, &environment.id());
         let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-        Ok(Self { file, environment: parsed.environment, state })
+        Ok(Self { file, environment, state })
     }
 
     /// The state of the environment that was brought up from `file`, also if the file can no longer be read or names another
@@ -79,28 +105,4 @@ impl Opened {
             .hint("give each group its own file")),
         }
     }
-}
-
-fn read(file: &Path) -> Outcome<String> {
-    let fail = |why: &dyn std::fmt::Display| Failure::error(format!("cannot read {}: {why}", file.display()));
-    let opened = fs::File::open(file).map_err(|err| {
-        let failure = fail(&err);
-        if err.kind() == std::io::ErrorKind::NotFound {
-            failure.hint("give the path of the environment's tfvars file, such as envs/dev.tfvars")
-        } else {
-            failure
-        }
-    })?;
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(limits::MAX_FILE_BYTES).unwrap_or(u64::MAX);
-    opened.take(limit + 1).read_to_end(&mut bytes).map_err(|err| fail(&err))?;
-    if bytes.len() > limits::MAX_FILE_BYTES {
-        return Err(fail(&format!("it is larger than {} bytes", limits::MAX_FILE_BYTES)));
-    }
-    tidelock_config::decode(&bytes).map(str::to_owned).map_err(|err| fail(&err))
-}
-
-pub(crate) fn style() -> Style {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !std::io::stderr().is_terminal();
-    if plain { Style::Plain } else { Style::Coloured }
 }

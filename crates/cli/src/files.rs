@@ -6,16 +6,16 @@
 //! lock are seen by the content's hash, up to the moment before the rename.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, FlockOperation};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
-use tidelock_config::limits::MAX_FILE_BYTES;
 
 use crate::exit::{Failure, Outcome};
+use crate::input;
 
 /// A file as it was when it was read.
 #[derive(Debug)]
@@ -33,24 +33,15 @@ type Hash = [u8; 32];
 impl Snapshot {
     /// Reads `file`, which must be a regular one, as text.
     pub(crate) fn read(file: &Path) -> Outcome<(Self, String)> {
-        let fail = |why: &dyn std::fmt::Display| Failure::error(format!("cannot read {}: {why}", file.display()));
-        let path = fs::canonicalize(file).map_err(|err| {
-            let failure = fail(&err);
-            match err.kind() {
-                io::ErrorKind::NotFound => failure.hint("give the path of a tfvars file, such as envs/dev.tfvars"),
-                _ => failure,
-            }
-        })?;
-        let kind = fs::metadata(&path).map_err(|err| fail(&err))?;
+        let name = file.display().to_string();
+        let path = fs::canonicalize(file).map_err(|err| input::cannot_open(&name, &err))?;
+        let kind = fs::metadata(&path).map_err(|err| input::cannot_open(&name, &err))?;
         if !kind.is_file() {
-            return Err(fail(&"it is not a regular file").hint("`-` reads standard input"));
+            return Err(input::cannot_read(&name, &"it is not a regular file").hint("`-` reads standard input"));
         }
-        let bytes = File::open(&path).and_then(read_bounded).map_err(|err| fail(&err))?;
-        if bytes.len() > MAX_FILE_BYTES {
-            return Err(fail(&format!("it is larger than {MAX_FILE_BYTES} bytes")));
-        }
-        let text = tidelock_config::decode(&bytes).map_err(|err| fail(&err))?.to_owned();
-        Ok((Self { given: file.to_owned(), path, content: Sha256::digest(&bytes).into() }, text))
+        let opened = File::open(&path).map_err(|err| input::cannot_open(&name, &err))?;
+        let text = input::text(&name, opened)?;
+        Ok((Self { given: file.to_owned(), path, content: Sha256::digest(&text).into() }, text))
     }
 }
 
@@ -130,7 +121,7 @@ impl<'s> Target<'s> {
                 )
         });
         let same_content = || {
-            let content = File::open(&self.snapshot.path).and_then(read_bounded);
+            let content = File::open(&self.snapshot.path).and_then(input::bounded);
             content.is_ok_and(|bytes| Hash::from(Sha256::digest(&bytes)) == self.snapshot.content)
         };
         if same_path && same_file && same_content() { Ok(()) } else { Err(changed(self.snapshot)) }
@@ -204,14 +195,6 @@ impl Drop for Fresh {
             let _ = fs::remove_file(&self.path);
         }
     }
-}
-
-/// Reads no more than one byte beyond the limit.
-fn read_bounded(file: File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
-    file.take(limit + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod commands;
 mod environment;
 mod exit;
 mod files;
+mod input;
 mod interrupt;
 mod local;
 mod operator;
@@ -60,6 +61,8 @@ async fn run(cli: Cli) -> Outcome {
         Command::Connect(args) => commands::connect::run(&settings, &args).await,
         Command::Plan(args) => commands::plan::run(&settings, &args).await,
         Command::Apply(args) => commands::apply::run(&settings, &args).await,
+        Command::Check(args) => commands::check::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
         Command::Edit(args) => commands::edit::run(&args),
         Command::Cloud(args) => commands::daemons::cloud(&args).await,
         Command::CloudRegion(args) => commands::daemons::cloud_region(&args).await,
@@ -73,10 +76,7 @@ fn end(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            printer::say(&format!("error: {failure}"));
-            if let Some(hint) = &failure.hint {
-                printer::say(&format!("  help: {hint}"));
-            }
+            printer::say_failure(&failure);
             failure.exit.into()
         }
     }

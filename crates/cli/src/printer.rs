@@ -3,8 +3,9 @@
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
+use tidelock_config::Style;
 
-use crate::exit::{Context, Outcome};
+use crate::exit::{Context, Failure, Outcome};
 
 /// A line of the result.
 #[allow(clippy::print_stdout)]
@@ -22,6 +23,29 @@ pub(crate) fn data_json<T: Serialize>(document: &T) -> Outcome<()> {
 /// A line about what is going on.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A failure, and what helps.
+pub(crate) fn say_failure(failure: &Failure) {
+    say(&format!("error: {failure}"));
+    if let Some(hint) = &failure.hint {
+        say(&format!("  help: {hint}"));
+    }
+}
+
+/// How findings are shown among the talk.
+pub(crate) fn style() -> Style {
+    style_on(&std::io::stderr())
+}
+
+/// How findings are shown as the result.
+pub(crate) fn data_style() -> Style {
+    style_on(&std::io::stdout())
+}
+
+fn style_on(stream: &impl IsTerminal) -> Style {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if is_unwanted || !stream.is_terminal() { Style::Plain } else { Style::Coloured }
 }
 
 /// Whether a person can be asked.

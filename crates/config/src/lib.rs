@@ -26,6 +26,7 @@ use tidelock_model::Environment;
 pub use diagnostic::{Diagnostic, Fix, Label, Severity};
 pub use render::{Style, render};
 pub use rules::shape::compare;
+pub use suggest::nearest;
 pub use text::{LineIndex, NotUtf8, Position, Span, decode};
 
 /// A file that can be used.

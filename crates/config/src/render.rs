@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet};
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Fix, Severity};
 use crate::text::{BYTE_ORDER_MARK, LineIndex, Span, floor_boundary};
 
 /// How findings are shown.
@@ -29,7 +29,10 @@ pub fn render(name: &str, text: &str, diagnostics: &[Diagnostic], style: Style) 
     };
     let renderer = renderer.term_width(WIDTH).decor_style(DecorStyle::Ascii);
     let source = Source::new(name, text);
-    let shown = diagnostics.iter().map(|diagnostic| renderer.render(&[source.group(diagnostic)]) + "\n\n");
+    let shown = diagnostics.iter().map(|diagnostic| {
+        let groups: Vec<_> = std::iter::once(source.group(diagnostic)).chain(source.mended(diagnostic)).collect();
+        renderer.render(&groups) + "\n\n"
+    });
     shown.collect()
 }
 
@@ -70,11 +73,8 @@ impl<'a> Source<'a> {
         let all = || std::iter::once(&primary).chain(others.iter().map(|(range, _)| range));
         let first = all().map(|range| range.start).min().unwrap_or_default();
         let last = all().map(|range| range.end).max().unwrap_or_default();
-        let start = self.text.get(..first).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
-        let end =
-            self.text.get(last..).and_then(|behind| behind.find('\n')).map_or(self.text.len(), |at| last + at + 1);
+        let Range { start, end } = self.whole_lines(first..last);
         let within = |range: &Range<usize>| range.start - start..range.end - start;
-        let line = self.lines.position(u32::try_from(start).unwrap_or_default()).line;
         let primary = AnnotationKind::Primary.span(within(&primary)).label(diagnostic.label.as_deref());
         let others: Vec<_> = others
             .iter()
@@ -82,9 +82,49 @@ impl<'a> Source<'a> {
             .collect();
         Snippet::source(self.text.get(start..end).unwrap_or_default())
             .path(self.name.as_str())
-            .line_start(line)
+            .line_start(self.line_at(start))
             .annotation(primary)
             .annotations(others)
+    }
+
+    /// The fix, as a patch of the lines it changes. Edits that do not fit the text are told by their title alone.
+    fn mended<'g>(&'g self, diagnostic: &'g Diagnostic) -> Option<Group<'g>> {
+        let fix = diagnostic.fix.as_ref()?;
+        let title = Level::HELP.secondary_title(fix.title.as_str());
+        let Some(places) = self.places(fix) else {
+            return Some(Group::with_title(title));
+        };
+        let (first, last) = (places.first()?, places.last()?);
+        let Range { start, end } = self.whole_lines(first.0.start..last.0.end);
+        let patches = places.iter().map(|(range, text)| Patch::new(range.start - start..range.end - start, *text));
+        let snippet = Snippet::source(self.text.get(start..end).unwrap_or_default())
+            .path(self.name.as_str())
+            .line_start(self.line_at(start));
+        Some(title.element(snippet.patches(patches)))
+    }
+
+    /// Where a fix changes the text as shown, in order; none if an edit is not within it, or two overlap.
+    fn places<'g>(&self, fix: &'g Fix) -> Option<Vec<(Range<usize>, &'g str)>> {
+        let place = |at: u32| (at as usize).checked_sub(self.shift).filter(|at| self.text.is_char_boundary(*at));
+        let places = fix.edits.iter().map(|edit| {
+            let range = place(edit.span.start)?..place(edit.span.end)?;
+            (range.start <= range.end).then_some((range, edit.replacement.as_str()))
+        });
+        let mut places: Vec<_> = places.collect::<Option<_>>()?;
+        places.sort_by_key(|(range, _)| (range.start, range.end));
+        let apart = places.iter().zip(places.iter().skip(1)).all(|(one, other)| one.0.end <= other.0.start);
+        apart.then_some(places)
+    }
+
+    /// `range`, widened to the lines it touches.
+    fn whole_lines(&self, range: Range<usize>) -> Range<usize> {
+        let start = self.text.get(..range.start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+        let behind = self.text.get(range.end..).and_then(|behind| behind.find('\n'));
+        start..behind.map_or(self.text.len(), |at| range.end + at + 1)
+    }
+
+    fn line_at(&self, offset: usize) -> usize {
+        self.lines.position(u32::try_from(offset).unwrap_or_default()).line
     }
 
     /// The span in the text as shown. A span of several lines is cut to its first, which is where the reader should look.
@@ -100,6 +140,7 @@ impl<'a> Source<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edit::Edit;
     use crate::rules::reading;
 
     fn finding(text: &str, needle: &str) -> Diagnostic {
@@ -122,6 +163,42 @@ mod tests {
 
 "#;
         assert_eq!(render("envs/dev.tfvars", text, &[finding(text, "\"x\"")], Style::Plain), expected);
+    }
+
+    #[test]
+    fn a_fix_is_shown_as_a_patch() {
+        let text = "\u{feff}a = 1\r\nb = \"x\"\r\nc = 3\r\n";
+        let mut found = finding(text, "\"x\"").with_fix("write what is meant", Span::new(15, 16), "why");
+        found.fix.as_mut().unwrap().edits.push(Edit::delete(Span::new(19, 26)));
+        let expected = r#"error[TL001]: wrong
+ --> x.tfvars:2:5
+  |
+2 | b = "x"
+  |     ^^^ here
+  |
+  = note: the pattern
+  = help: mend it
+help: write what is meant
+  |
+2 - b = "x"
+3 - c = 3
+2 + b = "why"
+  |
+
+"#;
+        assert_eq!(render("x.tfvars", text, &[found], Style::Plain), expected);
+    }
+
+    #[test]
+    fn a_fix_that_does_not_fit_is_told_by_its_title() {
+        for (text, start, end) in [("", 0, 9), ("é", 1, 2), ("ab", 2, 1), ("\u{feff}a", 0, 3)] {
+            let found = reading::SYNTAX.at(Span::new(0, 0), "wrong").with_fix("mend it", Span::new(start, end), "x\ny");
+            let shown = render("x", text, &[found], Style::Plain);
+            assert!(shown.contains("help: mend it"), "{shown}");
+        }
+        let mut twice = reading::SYNTAX.on_file("wrong").with_fix("mend it", Span::new(0, 2), "x");
+        twice.fix.as_mut().unwrap().edits.push(Edit::delete(Span::new(1, 2)));
+        assert_eq!(render("x", "abc", &[twice], Style::Plain), "error[TL001]: wrong\n--> x\n |\nhelp: mend it\n\n");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! "Did you mean": the known name nearest to a misspelt one.
 
 /// The candidate nearest to `name`, if it is near enough to be what was meant: a third of its letters may differ.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer names are not compared: no name of ours is half as long, and comparing costs time.
     const LONGEST: usize = 100;
     if name.len() > LONGEST {

@@ -8,7 +8,7 @@ use crate::printer;
 use crate::settings::Settings;
 
 pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
-    let opened = Opened::load(settings, &args.environment.file)?;
+    let opened = Opened::load_checked(settings, &args.environment.file)?;
     let lock = up::prepare(&opened, "apply").await?;
     let changed = up::apply_resources(&opened, &args.local, &lock).await?.applied.changed;
     printer::data(&match changed {

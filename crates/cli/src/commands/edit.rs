@@ -1,17 +1,17 @@
 //! `tidelock edit`: the file changed in place, as a diff or written.
 
-use std::io::Read;
 use std::path::Path;
 
 use tidelock_config::edit::{self, Edit, OperationError, splice};
+use tidelock_config::rules::RuleId;
 use tidelock_config::syntax::{self, Document};
-use tidelock_config::{Diagnostic, LineIndex, Severity, limits, render};
+use tidelock_config::{Diagnostic, LineIndex, Severity, render};
 
 use crate::args::{Change, EditArgs, MemberArgs, SetArgs, WriterArgs};
-use crate::environment::style;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files::{self, Snapshot};
-use crate::printer;
+use crate::input::{self, STDIN, STDIN_NAME};
+use crate::printer::{self, style};
 use crate::views::diff;
 
 pub(crate) fn run(args: &EditArgs) -> Outcome {
@@ -76,19 +76,11 @@ struct Source {
 
 impl Source {
     fn read(file: &Path) -> Outcome<Self> {
-        if file != Path::new("-") {
+        if file != Path::new(STDIN) {
             let (snapshot, text) = Snapshot::read(file)?;
             return Ok(Self { name: file.display().to_string(), text, snapshot: Some(snapshot) });
         }
-        let fail = |why: &dyn std::fmt::Display| Failure::error(format!("cannot read standard input: {why}"));
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(limits::MAX_FILE_BYTES).unwrap_or(u64::MAX);
-        std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes).map_err(|err| fail(&err))?;
-        if bytes.len() > limits::MAX_FILE_BYTES {
-            return Err(fail(&format!("it is larger than {} bytes", limits::MAX_FILE_BYTES)));
-        }
-        let text = tidelock_config::decode(&bytes).map_err(|err| fail(&err))?.to_owned();
-        Ok(Self { name: "<stdin>".to_owned(), text, snapshot: None })
+        Ok(Self { name: STDIN_NAME.to_owned(), text: input::stdin()?, snapshot: None })
     }
 
     fn document(&self) -> Outcome<Document> {
@@ -175,13 +167,14 @@ fn group<'a>(source: &Source, document: &'a Document, given: Option<&'a str>) ->
     }
 }
 
-/// What is found in the edited text and was not found before. Places move with the edits, so words are compared.
+/// What is found in the edited text and was not found before. Places move with the edits, so rules and words are compared.
 fn new_findings(before: &str, after: &str) -> Vec<Diagnostic> {
-    let mut known: Vec<_> = findings(before).into_iter().map(|finding| (finding.severity, finding.message)).collect();
-    let mut new = findings(after);
+    let known = tidelock_config::check(before).findings;
+    let mut known: Vec<(RuleId, String)> =
+        known.into_iter().map(|finding| (finding.rule.id, finding.message)).collect();
+    let mut new = tidelock_config::check(after).findings;
     new.retain(|finding| {
-        let same =
-            |(severity, message): &(Severity, String)| *severity == finding.severity && *message == finding.message;
+        let same = |(rule, message): &(RuleId, String)| *rule == finding.rule.id && *message == finding.message;
         match known.iter().position(same) {
             Some(index) => {
                 known.swap_remove(index);
@@ -191,11 +184,4 @@ fn new_findings(before: &str, after: &str) -> Vec<Diagnostic> {
         }
     });
     new
-}
-
-fn findings(text: &str) -> Vec<Diagnostic> {
-    match tidelock_config::read(text) {
-        Ok(parsed) => parsed.warnings,
-        Err(findings) => findings,
-    }
 }

@@ -1,11 +1,13 @@
 //! One file a verb.
 
 pub(crate) mod apply;
+pub(crate) mod check;
 pub(crate) mod connect;
 pub(crate) mod daemons;
 pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod edit;
+pub(crate) mod explain;
 pub(crate) mod failback;
 pub(crate) mod failover;
 pub(crate) mod plan;

@@ -9,7 +9,7 @@ use crate::printer;
 use crate::settings::Settings;
 
 pub(crate) async fn run(settings: &Settings, args: &PlanArgs) -> Outcome {
-    let opened = Opened::load(settings, &args.environment.file)?;
+    let opened = Opened::load_checked(settings, &args.environment.file)?;
     if !opened.state.exists() {
         return Err(Failure::error(format!(
             "{} has no local cloud on this machine to compare with",

@@ -24,7 +24,7 @@ use crate::wait;
 const MAX_SOCKET_PATH: usize = 100;
 
 pub(crate) async fn run(settings: &Settings, args: &UpArgs) -> Outcome {
-    let opened = Opened::load(settings, &args.environment.file)?;
+    let opened = Opened::load_checked(settings, &args.environment.file)?;
     let mut interrupt = Interrupt::listen()?;
     let lock = prepare(&opened, "up").await?;
     let topology = tokio::select! {

@@ -1,5 +1,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
+use tidelock_config::limits::MAX_FILE_BYTES;
+
 use super::*;
 use crate::exit::Exit;
 

@@ -16,7 +16,7 @@ use stage::Stage;
 
 pub(crate) async fn run(settings: &Settings, args: &DemoArgs) -> Outcome {
     let mut interrupt = Interrupt::listen()?;
-    let opened = Opened::load(settings, &args.environment.file)?;
+    let opened = Opened::load_checked(settings, &args.environment.file)?;
     let file = args.environment.file.display();
     if opened.state.path().exists() {
         return Err(Failure::refused(format!("{} is up already; the demo would get in its way", opened.state.id()))

@@ -1,0 +1,108 @@
+//! What was found in files, for people.
+
+use tidelock_config::{Diagnostic, Severity, Style, render};
+
+use crate::input::STDIN_NAME;
+
+/// A file that was checked, or could not be read.
+#[derive(Debug)]
+pub(crate) struct CheckedFile {
+    /// As it was given.
+    pub(crate) name: String,
+    /// What was found in it; or why it cannot be read.
+    pub(crate) outcome: Result<Findings, String>,
+}
+
+/// A text, and what was found in it.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    /// As it is now: with `--fix`, as it was written.
+    pub(crate) text: String,
+    /// By position.
+    pub(crate) findings: Vec<Diagnostic>,
+    /// What `--fix` mended, in the order it was done.
+    pub(crate) fixed: Vec<Diagnostic>,
+}
+
+/// How much was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) files: usize,
+    pub(crate) unreadable: usize,
+    pub(crate) errors: usize,
+    pub(crate) warnings: usize,
+    /// Findings with a change that mends them.
+    pub(crate) fixable: usize,
+    /// Findings that were mended.
+    pub(crate) fixed: usize,
+}
+
+impl Summary {
+    pub(crate) fn of(files: &[CheckedFile]) -> Self {
+        let mut summary = Self { files: files.len(), ..Self::default() };
+        for file in files {
+            let Ok(findings) = &file.outcome else {
+                summary.unreadable += 1;
+                continue;
+            };
+            let errors = findings.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+            summary.errors += errors;
+            summary.warnings += findings.findings.len() - errors;
+            summary.fixable += findings.findings.iter().filter(|finding| finding.fix.is_some()).count();
+            summary.fixed += findings.fixed.len();
+        }
+        summary
+    }
+}
+
+/// Every finding at its line, and what they are together.
+pub(crate) fn human(files: &[CheckedFile], style: Style) -> String {
+    let mut shown = String::new();
+    for file in files {
+        if let Ok(found) = &file.outcome {
+            shown.push_str(&render(&file.name, &found.text, &found.findings, style));
+        }
+    }
+    shown.push_str(&closing(files));
+    shown
+}
+
+fn closing(files: &[CheckedFile]) -> String {
+    let summary = Summary::of(files);
+    let read = summary.files - summary.unreadable;
+    let place = match (read, files) {
+        (1, [only]) => only.name.clone(),
+        _ => count(read, "file"),
+    };
+    let mut said = match (summary.errors, summary.warnings) {
+        (0, 0) if read == 0 => return String::new(),
+        (0, 0) => format!("no findings in {place}"),
+        (errors, 0) => format!("{} in {place}", count(errors, "error")),
+        (0, warnings) => format!("{} in {place}", count(warnings, "warning")),
+        (errors, warnings) => format!("{}, {} in {place}", count(errors, "error"), count(warnings, "warning")),
+    };
+    let all = || files.iter().filter_map(|file| file.outcome.as_ref().ok().map(|found| (file, found)));
+    let findings = || all().flat_map(|(_, found)| &found.findings);
+    if let Some(worst) = findings().min_by_key(|finding| finding.severity) {
+        let others = findings().any(|finding| finding.rule != worst.rule);
+        let what = if others { "more about one of them" } else { "more about it" };
+        said.push_str(&format!("\n  {what}: tidelock explain {}", worst.rule.id));
+    }
+    if summary.fixable > 0 {
+        let fixable = all().filter(|(_, found)| found.findings.iter().any(|finding| finding.fix.is_some()));
+        let names: Vec<_> = fixable.map(|(file, _)| file.name.as_str()).filter(|name| *name != STDIN_NAME).collect();
+        if !names.is_empty() {
+            said.push_str(&format!(
+                "\n  to mend {} as shown: tidelock check --fix {}",
+                summary.fixable,
+                names.join(" ")
+            ));
+        }
+    }
+    said
+}
+
+/// "1 file", "2 files".
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
