@@ -3,9 +3,9 @@
 
 use super::locate::{GROUPS, Group, REPLICAS, SCALAR, Target, WRITER, joined, target, wrong_kind};
 use super::verify::proven;
-use super::write::{Scalar, is_name, quoted};
+use super::write::{Scalar, quoted};
 use super::{Edit, OperationError, list, object};
-use crate::syntax::{Document, Entry, Key, StringStyle, Value, ValueKind, parse};
+use crate::syntax::{Document, Entry, Key, StringStyle, Value, ValueKind, is_name, parse};
 use crate::text::Span;
 
 /// Makes the cache `new_writer`, which is a replica, the writer of the group: it and the writer trade places, and nothing

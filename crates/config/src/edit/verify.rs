@@ -6,6 +6,10 @@ use crate::syntax::{Document, Entry, Value, ValueKind, parse};
 
 /// Returns `edits` if they turn `text` into something that is read as `intended`, whatever its layout.
 pub(super) fn proven(text: &str, edits: Vec<Edit>, intended: &Document) -> Result<Vec<Edit>, OperationError> {
+    // Among what could not be read, places are guesses, even where the edit happens to mend it.
+    if let Some(error) = first_error(&parse(text).1) {
+        return Err(OperationError::Unreadable { span: error.span });
+    }
     let edited = splice(text, &edits);
     let says_it = edited.as_ref().is_ok_and(|edited| {
         let (document, findings) = parse(edited);
@@ -13,10 +17,6 @@ pub(super) fn proven(text: &str, edits: Vec<Edit>, intended: &Document) -> Resul
     });
     if says_it {
         return Ok(edits);
-    }
-    // Among what could not be read, places are guesses.
-    if let Some(error) = first_error(&parse(text).1) {
-        return Err(OperationError::Unreadable { span: error.span });
     }
     Err(edited.err().map_or(OperationError::Unproven, OperationError::Splice))
 }

@@ -1,7 +1,7 @@
 //! Values and keys as text.
 
 use super::layout::line_ending;
-use crate::syntax::{StringStyle, Value, ValueKind, parse};
+use crate::syntax::{StringStyle, Value, ValueKind, is_name, parse};
 
 /// A value that can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,13 +71,6 @@ pub(super) fn key(name: &str, bare: bool) -> String {
     /// Words that mean something else at the beginning of an object, or read as if they did.
     const WORDS: [&str; 4] = ["for", "null", "true", "false"];
     if bare && is_name(name) && !WORDS.contains(&name) { name.to_owned() } else { quoted(name) }
-}
-
-/// Whether `name` can stand without quotes.
-pub(super) fn is_name(name: &str) -> bool {
-    let mut characters = name.chars();
-    characters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
-        && characters.all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
 /// `value` as a heredoc with the marker, the lines' ends (`eol`) and the indentation of `old`, if one can mean it.

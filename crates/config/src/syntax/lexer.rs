@@ -95,8 +95,9 @@ impl Lexer<'_, '_> {
     }
 
     fn block_comment(&mut self) {
-        if let Some(length) = self.rest().find("*/") {
-            self.at += length + 2;
+        // The star of `/*` does not close it as well: `/*/` only opens.
+        if let Some(length) = self.rest().get(2..).and_then(|inner| inner.find("*/")) {
+            self.at += 2 + length + 2;
             return;
         }
         self.sink.push(
@@ -225,13 +226,18 @@ impl Lexer<'_, '_> {
     }
 }
 
-/// HCL takes Unicode's ID_Start; letters are that but for a few historic scripts' signs.
+/// Whether `text` can stand as a name without quotes.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.starts_with(is_identifier_start) && text.chars().all(is_identifier_part)
+}
+
+/// As HCL: Unicode's ID_Start, which differs from XID_Start in a few dozen signs, and `_`.
 fn is_identifier_start(character: char) -> bool {
-    character.is_alphabetic() || character == '_'
+    unicode_ident::is_xid_start(character) || character == '_'
 }
 
 fn is_identifier_part(character: char) -> bool {
-    character.is_alphanumeric() || character == '_' || character == '-'
+    unicode_ident::is_xid_continue(character) || character == '-'
 }
 
 /// Length of the number at the start of `text`: digits, a fraction, an exponent.
@@ -268,6 +274,8 @@ mod tests {
         let (tokens, findings) = kinds("# a\r\n// b\n/* c\n d */\n#e");
         assert_eq!(tokens, [Newline, Newline, Newline, EndOfFile]);
         assert!(findings.is_empty());
+        assert_eq!(kinds("/*/ a */").0, [EndOfFile]);
+        assert_eq!(kinds("/*/").1, ["this comment is never closed"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Strings and heredocs: how long they are, and what they mean.
 
+use super::lexer::is_name;
 use super::tree::StringStyle;
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::rules::reading;
@@ -17,11 +18,12 @@ pub(super) fn string_length(text: &str) -> Result<usize, usize> {
     let mut end = text.len();
     while let Some((at, character)) = characters.next() {
         match character {
-            '\n' => {
+            // A carriage return alone is no line end, and cannot stand in a string either.
+            '\n' | '\r' => {
                 end = at;
                 break;
             }
-            '\\' if characters.peek().is_some_and(|(_, next)| *next != '\n') => {
+            '\\' if characters.peek().is_some_and(|(_, next)| !matches!(next, '\n' | '\r')) => {
                 characters.next();
             }
             '"' if template_depth == 0 => return Ok(at + 1),
@@ -72,9 +74,7 @@ pub(super) fn heredoc_header(text: &str) -> Option<HeredocHeader<'_>> {
     let behind = behind.get(usize::from(flush)..)?;
     let end = behind.find(['\r', '\n'])?;
     let marker = behind.get(..end)?;
-    let mut characters = marker.chars();
-    let starts_well = characters.next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    let is_word = starts_well && characters.all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    let is_word = is_name(marker);
     let ends_line = behind.get(end..).is_some_and(|rest| rest.starts_with('\n') || rest.starts_with("\r\n"));
     (is_word && ends_line).then_some(HeredocHeader { marker, flush, length: 2 + usize::from(flush) + end })
 }
@@ -156,6 +156,10 @@ fn unescape(inner: &str, at: u32, backslashes: bool, sink: &mut Sink) -> Option<
                     length
                 }
             }
+        } else if first == '\r' && !rest.starts_with("\r\n") {
+            clean = false;
+            sink.push(carriage_return_finding(Span::new(offset, offset + 1)));
+            1
         } else {
             value.push(first);
             first.len_utf8()
@@ -187,6 +191,13 @@ fn escape(text: &str) -> Result<(char, usize), usize> {
     character.map(|character| (character, 2 + digits)).ok_or(2 + found)
 }
 
+/// Whether a number is written as Terraform would write it, so that as a key it is called just that.
+pub(super) fn is_plain_number(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "1"));
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    is_digits(whole) && (whole == "0" || !whole.starts_with('0')) && is_digits(fraction) && !fraction.ends_with('0')
+}
+
 /// Length of the template at the start of `text`: to its closing brace, else to the end of the line.
 fn template_length(text: &str) -> usize {
     let mut depth = 0_usize;
@@ -208,6 +219,12 @@ fn template_finding(sign: char, span: Span) -> Diagnostic {
         .with_label("a template")
         .with_source("values are literal: Terraform evaluates neither variables nor functions in a tfvars file")
         .with_help(format!("write the value out; for these characters themselves write `{sign}{sign}{{`"))
+}
+
+fn carriage_return_finding(span: Span) -> Diagnostic {
+    reading::SYNTAX
+        .at(span, "a carriage return stands here without a new line")
+        .with_help("a line ends with a new line, or with both; inside of a string in quotes write it as \\r")
 }
 
 fn escape_finding(span: Span) -> Diagnostic {
@@ -254,7 +271,14 @@ mod tests {
         assert_eq!(string_length("\"$${\" c"), Ok(5));
         assert_eq!(string_length("\"abc },\nx"), Err(4));
         assert_eq!(string_length("\"\\\nx"), Err(2));
+        assert_eq!(string_length("\"a\rb\""), Err(2));
         assert_eq!(string_length("\""), Err(1));
+    }
+
+    #[test]
+    fn plain_numbers_are_those_that_terraform_would_not_write_otherwise() {
+        assert!(["0", "7", "10", "3.5", "0.25"].into_iter().all(is_plain_number));
+        assert!(!["007", "00", "1e3", "1.50", "1.0", "1."].into_iter().any(is_plain_number));
     }
 
     #[test]
@@ -264,6 +288,15 @@ mod tests {
         assert_eq!(heredoc("<<EOT\r\nab\r\n EOT \r\n"), "ab\r\n");
         assert_eq!(heredoc("<<-EOT\n    ab\n\n   \n  cd\n EOT\n"), "  ab\n\n   \ncd\n");
         assert_eq!(heredoc("<<EOT\na\\n $${x} %%{y} $$x\nEOT\n"), "a\\n ${x} %{y} $$x\n");
+    }
+
+    #[test]
+    fn a_carriage_return_in_a_heredoc_is_found_unless_a_new_line_follows() {
+        let text = "<<EOT\na\rb\r\nEOT\n";
+        let mut sink = Sink::default();
+        let span = Span::new(0, u32::try_from(text.len() - 1).unwrap());
+        assert_eq!(decode(text, span, StringStyle::Heredoc, &mut sink), None);
+        assert_eq!(sink.finish().iter().map(|found| found.span).collect::<Vec<_>>(), [Some(Span::new(7, 8))]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostic, Sink};
 use crate::limits::MAX_FILE_BYTES;
 use crate::rules::reading;
 
-pub(crate) use lexer::tokenize;
+pub(crate) use lexer::{is_name, tokenize};
 pub(crate) use token::{Token, TokenKind};
 pub use tree::{Document, Entry, Found, Key, Number, StringStyle, Value, ValueKind};
 

@@ -99,9 +99,14 @@ impl Parser<'_> {
     fn key(&mut self) -> Option<Key> {
         let token = self.token();
         self.at += 1;
+        let written = token.span.of(self.text);
         let name = match token.kind {
             TokenKind::String => literal::decode(self.text, token.span, StringStyle::Quoted, self.sink)?,
-            _ => token.span.of(self.text).to_owned(),
+            TokenKind::Number if !literal::is_plain_number(written) => {
+                self.sink.push(number_as_key(token.span, written));
+                return None;
+            }
+            _ => written.to_owned(),
         };
         Some(Key { name, span: token.span })
     }
@@ -260,6 +265,10 @@ impl Parser<'_> {
 
     fn object_content(&mut self, end: usize) -> ValueKind {
         let mut entries = Vec::new();
+        self.skip_newlines(end);
+        if self.at < end && self.token().span.of(self.text) == "for" {
+            self.for_comes_first(end);
+        }
         while self.at < end {
             match self.kind() {
                 TokenKind::Newline => self.at += 1,
@@ -279,6 +288,19 @@ impl Parser<'_> {
             }
         }
         ValueKind::Object(entries)
+    }
+
+    /// At an object's beginning, `for` opens an expression, whatever follows it.
+    fn for_comes_first(&mut self, end: usize) {
+        self.report(|span, _| {
+            reading::NOT_A_LITERAL
+                .at(span, "`for` at the beginning of an object is no key")
+                .with_source("Terraform takes it for the beginning of a `for` expression, whatever follows")
+                .with_help("put the key in double quotes: `\"for\"`")
+        });
+        if !matches!(self.kind_at(self.at + 1), TokenKind::Equals | TokenKind::Colon) {
+            self.skip_item(Place::Object, end);
+        }
     }
 
     fn list_content(&mut self, end: usize) -> ValueKind {
@@ -327,6 +349,14 @@ impl Parser<'_> {
             _ => quote(token.span.of(self.text)),
         }
     }
+}
+
+/// Terraform turns the number into text: `1e3` becomes the key `1000`.
+fn number_as_key(span: Span, written: &str) -> Diagnostic {
+    reading::SYNTAX
+        .at(span, format!("the key {} does not say what it will be called", quote(written)))
+        .with_source("Terraform writes the number anew, so that `1e3` and `007` become the keys `1000` and `7`")
+        .with_help("put it in double quotes, or write the number in its shortest form")
 }
 
 /// Why expressions are refused.
