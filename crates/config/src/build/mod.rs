@@ -1,6 +1,7 @@
 //! A checked file into an [`Environment`]: names are made, references are followed, and what must agree is compared.
 
 mod geo;
+mod keys;
 mod recovery;
 mod regions;
 mod resources;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use tidelock_model::{EnvName, Environment};
 
+pub(crate) use keys::{RegionKeys, follow};
 pub(crate) use resources::azure_name;
 
 use crate::diagnostic::Sink;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tidelock_model::{EnvName, Location, Region, RegionSuffix};
 
+use super::RegionKeys;
 use super::resources::{self, RegionContext};
 use crate::diagnostic::{Sink, quote};
 use crate::rules::regions;
@@ -17,7 +18,9 @@ pub(super) fn build(file: &File, sink: &mut Sink) -> Result<Vec<Region>, Reporte
     check_cache_keys(file, sink);
     let first_prefix = file.regions.first().ok_or(Reported).and_then(|region| region.fields.text("context_prefix"));
     let prefix = first_prefix.map(|prefix| prefix.value);
-    let regions: Vec<_> = file.regions.iter().map(|region| build_region(region, prefix, sink)).collect();
+    let keys: Vec<_> = file.regions.iter().map(|region| RegionKeys::new(region.suffix, &region.fields)).collect();
+    let regions = file.regions.iter().enumerate();
+    let regions: Vec<_> = regions.map(|(own, region)| build_region(region, prefix, (&keys, own), sink)).collect();
     regions.into_iter().collect()
 }
 
@@ -34,6 +37,7 @@ pub(super) fn location(text: &str) -> Result<Location, Reported> {
 fn build_region(
     region: &RegionFields,
     first_prefix: Result<&str, Reported>,
+    (keys, own): (&[RegionKeys<'_>], usize),
     sink: &mut Sink,
 ) -> Result<Region, Reported> {
     let fields = &region.fields;
@@ -41,7 +45,7 @@ fn build_region(
     let prefix = given_prefix.map_or(first_prefix, |prefix| Ok(prefix.value));
     let group = fields.text("resource_group_name").map(|group| group.value);
     // Everything is read before anything is given up, so that all findings come in one run.
-    let context = RegionContext { suffix: region.suffix, fields, prefix, resource_group: group };
+    let context = RegionContext { suffix: region.suffix, fields, prefix, resource_group: group, keys, own };
     let vnets = resources::vnets(&context, sink);
     let subnets = resources::subnets(&context, sink);
     let vaults = resources::vaults(&context, sink);

@@ -7,6 +7,7 @@ use tidelock_model::{
     Vault, VnetRef,
 };
 
+use super::RegionKeys;
 use crate::diagnostic::{Sink, quote};
 use crate::rules::{network, references};
 use crate::schema::Target;
@@ -21,6 +22,10 @@ pub(super) struct RegionContext<'a> {
     pub(super) fields: &'a Fields,
     pub(super) prefix: Read<&'a str>,
     pub(super) resource_group: Read<&'a str>,
+    /// What references can name, in every region.
+    pub(super) keys: &'a [RegionKeys<'a>],
+    /// The place of this region among them.
+    pub(super) own: usize,
 }
 
 impl<'a> RegionContext<'a> {
@@ -65,21 +70,9 @@ impl<'a> RegionContext<'a> {
         Ok(all.into_iter().map(|(key, (_, value))| (key, value)).collect())
     }
 
-    /// Follows a reference of the region's; `known` is none if what it refers to could not be read.
+    /// Follows a reference of the region's.
     fn follow(&self, reference: &Spanned<&str>, target: Target, sink: &mut Sink) -> Read<String> {
-        let maps: Read<Vec<&[Item]>> = target.variables().iter().map(|variable| self.fields.map(variable)).collect();
-        let keys: Vec<&str> = maps?.into_iter().flatten().map(|item| item.key.value.as_str()).collect();
-        if keys.contains(&reference.value) {
-            return Ok(reference.value.to_owned());
-        }
-        let names = target.variables().iter().map(|name| format!("`{name}{}`", self.suffix.as_str()));
-        let names = names.collect::<Vec<_>>().join(" or ");
-        let what = target.describe();
-        let message = format!("there is no {what} {} in this region", quote(reference.value));
-        let finding =
-            references::DANGLING.at(reference.span, message).with_source(format!("it is looked for in {names}"));
-        sink.push(finding.with_help(known_keys(reference.value, &keys, what)));
-        Err(Reported)
+        super::follow(self.keys, self.own, reference, target, sink)
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) static RULES: &[&Rule] = &[
     &MISSING,
     &BAD_VALUE,
     &TOO_MANY,
+    &FOREIGN_ATTRIBUTE,
 ];
 
 const fn rule(id: u16, name: &'static str, source: &'static str) -> Rule {
@@ -137,4 +138,18 @@ pub(crate) static TOO_MANY: Rule = Rule {
     ),
     passing: Example::File("a=1\n"),
     ..rule(10, "too-many-findings", "Tidelock's own limits")
+};
+
+pub(crate) static FOREIGN_ATTRIBUTE: Rule = Rule {
+    summary: "Attributes are those of Azure Managed Redis, not those of Azure Cache for Redis or of its Enterprise tiers.",
+    why: "Azure would refuse them, as it does `zones`, or there is nothing left for them to decide. Terraform silently drops \
+          them, so that whoever reads the file believes that they hold.",
+    mend: "Remove it; the message says what decides instead.",
+    failing: Example::Change("managed_redis_config = { primary = { zones = [\"1\", \"2\", \"3\"] } }"),
+    passing: Example::Change("managed_redis_config = { primary = { high_availability_enabled = true } }"),
+    ..rule(
+        11,
+        "foreign-attribute",
+        "Azure REST description of Microsoft.Cache/redisEnterprise 2025-07-01; that `zones` is refused: reported by users",
+    )
 };

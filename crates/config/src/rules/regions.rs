@@ -1,14 +1,66 @@
 //! Regions, their locations, and the names that are made for them.
 
+mod locations;
+mod names;
+
 use super::{Example, Family, Rule, RuleId};
 use crate::diagnostic::{Severity, Sink};
 use crate::scene::Scene;
 
-/// The family's rules.
-pub(crate) static RULES: &[&Rule] = &[&SAME_LOCATION, &OTHER_ENVIRONMENT, &SAME_CACHE_KEY];
+/// The family's rules. That a suffix is skipped is none of them: a region that was given up leaves such a gap, and moving the
+/// regions behind it up would rename, and so recreate, all they have.
+pub(crate) static RULES: &[&Rule] = &[
+    &SAME_LOCATION,
+    &OTHER_ENVIRONMENT,
+    &SAME_CACHE_KEY,
+    &UNKNOWN_LOCATION,
+    &CACHE_NAME,
+    &SAME_NAME,
+    &RESOURCE_NAME,
+    &NOT_REPLICATED,
+    &NO_CACHE,
+];
 
 /// Looks for what breaks them, and is not seen while the file is read.
-pub(super) fn check(_scene: &Scene<'_>, _sink: &mut Sink) {}
+pub(super) fn check(scene: &Scene<'_>, sink: &mut Sink) {
+    locations::check(scene, sink);
+    names::check(scene, sink);
+    not_replicated(scene, sink);
+    without_caches(scene, sink);
+}
+
+/// Several regions with caches, and no word of a group. A cache with a group's name but no group is reported as that.
+fn not_replicated(scene: &Scene<'_>, sink: &mut Sink) {
+    let meant = scene.caches.iter().any(|cache| cache.database_text("geo_replication_group_name").is_some());
+    let has_no_group = scene.shared.map("managed_redis_geo_replication_config").is_ok_and(<[_]>::is_empty);
+    let Some(first) = scene.caches.first() else { return };
+    let Some(other) = scene.caches.iter().find(|cache| cache.region != first.region) else { return };
+    if has_no_group && !meant {
+        let (one, two) = (scene.region_of(first), scene.region_of(other));
+        let [one, two] = [one, two].map(|region| region.map(crate::scene::RegionScene::describe).unwrap_or_default());
+        sink.push(
+            NOT_REPLICATED
+                .at(other.key.span, format!("the caches of {one} and {two} replicate nothing to each other"))
+                .with_place(first.key.span, "the first region's cache")
+                .with_source("`managed_redis_geo_replication_config` names no group")
+                .with_help("name them in a group, if one is to take over from the other"),
+        );
+    }
+}
+
+/// A region is recognised by any of its variables, so one without caches may be an oversight.
+fn without_caches(scene: &Scene<'_>, sink: &mut Sink) {
+    for region in &scene.regions {
+        let is_empty = region.fields.map("managed_redis_config").is_ok_and(<[_]>::is_empty);
+        let Some(location) = region.location.as_ref().filter(|_| is_empty) else { continue };
+        let variable = region.name("managed_redis_config");
+        sink.push(
+            NO_CACHE
+                .at(location.span, format!("the region {} has no cache", region.describe()))
+                .with_help(format!("describe one in `{variable}`, or remove the region's variables")),
+        );
+    }
+}
 
 pub(crate) static SAME_LOCATION: Rule = Rule {
     id: RuleId(30),
@@ -51,6 +103,104 @@ pub(crate) static SAME_CACHE_KEY: Rule = Rule {
     ),
     passing: Example::Change(
         "managed_redis_config_replica = {\n  other = {\n    context_suffix = \"cache\"\n    instance       = \"02\"\n    \
-         sku_name       = \"Balanced_B3\"\n    kv_key_replica = \"main\"\n  }\n}",
+         sku_name       = \"Balanced_B3\"\n    kv_key_replica = \"main\"\n  }\n}\nmanaged_redis_pe_config_replica = {\n  \
+         other = {\n    context                   = \"cache\"\n    instance                  = \"02\"\n    \
+         snet_key_replica          = \"redis\"\n    managed_redis_key_replica = \"other\"\n  }\n}",
     ),
+};
+
+const fn rule(id: u16, name: &'static str, severity: Severity, source: &'static str) -> Rule {
+    Rule {
+        id: RuleId(id),
+        name,
+        family: Family::Regions,
+        severity,
+        summary: "",
+        why: "",
+        source,
+        mend: "",
+        failing: Example::Change(""),
+        passing: Example::Change(""),
+    }
+}
+
+pub(crate) static UNKNOWN_LOCATION: Rule = Rule {
+    summary: "A location is one of Azure's.",
+    why: "A misspelt one is refused once an apply has begun. There is no fixed list of the locations that offer Managed Redis, \
+          and new ones open, so this is a question rather than a refusal; whether a size can be had there is known only when \
+          it is created.",
+    mend: "Correct it. `az account list-locations -o table` shows those of a subscription.",
+    failing: Example::Change("location_replica = \"uksoth\""),
+    passing: Example::Change("location_replica = \"ukwest\""),
+    ..rule(33, "unknown-location", Severity::Warning, "Azure's public list of regions, US Government and China included")
+};
+
+pub(crate) static CACHE_NAME: Rule = Rule {
+    summary: "A cache's generated name has 1 to 60 letters, digits and single hyphens between them.",
+    why: "It is the cluster's name, and the first part of its host name. It is made of `redis`, the region's suffix, the \
+          prefix, `context_suffix` and `instance`, so the fault shows in none of them alone.",
+    mend: "Change the part that is shown.",
+    failing: Example::Change("managed_redis_config = { primary = { instance = \"n 1\" } }"),
+    passing: Example::Change("managed_redis_config = { primary = { instance = \"n1\" } }"),
+    ..rule(
+        34,
+        "cache-name",
+        Severity::Error,
+        "Azure REST description of Microsoft.Cache/redisEnterprise 2025-07-01: \
+         `^(?=.{1,60}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*$` (azurerm admits 3 to 63, too many)",
+    )
+};
+
+pub(crate) static SAME_NAME: Rule = Rule {
+    summary: "The names made for the caches, and for the endpoints, of a region are different.",
+    why: "A cache's host is its name and its region, so a second one of that name is refused; a second endpoint of one name \
+          in one resource group is the first one, changed.",
+    mend: "Give one of them another `instance`.",
+    failing: Example::Change(
+        "managed_redis_pe_config = {\n  second = {\n    context           = \"cache\"\n    instance          = \"01\"\n    \
+         snet_key          = \"redis\"\n    managed_redis_key = \"primary\"\n  }\n}",
+    ),
+    passing: Example::Change(
+        "managed_redis_pe_config = {\n  second = {\n    context           = \"cache\"\n    instance          = \"02\"\n    \
+         snet_key          = \"redis\"\n    managed_redis_key = \"primary\"\n  }\n}",
+    ),
+    ..rule(
+        35,
+        "same-name-twice",
+        Severity::Error,
+        "Azure documentation: a host name is `<name>.<region>.redis.azure.net`; Azure Resource Manager: one name, one resource",
+    )
+};
+
+pub(crate) static RESOURCE_NAME: Rule = Rule {
+    summary: "Names of networks, subnets, security groups and private endpoints have the length and the characters that Azure \
+              admits.",
+    why: "Azure refuses others, in the middle of an apply; nothing of another name can exist already.",
+    mend: "Use letters, digits, `_`, `.` and `-`: a letter or digit first, and one of them or `_` at the end. Networks and \
+           endpoints have 2 to 64 characters, subnets and security groups 1 to 80.",
+    failing: Example::Change("nsg_config = { redis = { name = \"nsg redis\" } }"),
+    passing: Example::Change("nsg_config = { redis = { name = \"nsg_redis\" } }"),
+    ..rule(36, "resource-name", Severity::Error, "Azure documentation: naming rules and restrictions, Microsoft.Network")
+};
+
+pub(crate) static NOT_REPLICATED: Rule = Rule {
+    summary: "Caches of several regions are members of a geo group.",
+    why: "Without one they replicate nothing: when a region is lost, so is what its cache held.",
+    mend: "Name them in `managed_redis_geo_replication_config`, each with the same `geo_replication_group_name`.",
+    failing: Example::Change(
+        "managed_redis_geo_replication_config = null\n\
+         managed_redis_config         = { primary = { default_database = { geo_replication_group_name = null } } }\n\
+         managed_redis_config_replica = { replica = { default_database = { geo_replication_group_name = null } } }",
+    ),
+    passing: Example::Change("managed_redis_geo_replication_config = { main = { replica_keys = [\"replica\"] } }"),
+    ..rule(38, "caches-not-replicated", Severity::Warning, "the pattern: regions are linked by a geo-replication group")
+};
+
+pub(crate) static NO_CACHE: Rule = Rule {
+    summary: "Every region has a cache.",
+    why: "A region is there as soon as one of its variables is; without a cache, all else in it serves nobody.",
+    mend: "Describe its cache, or remove its variables.",
+    failing: Example::Change("location_secondary = \"swedencentral\"\nresource_group_name_secondary = \"rg-app-dev-secondary\""),
+    passing: Example::Change("location_secondary = null"),
+    ..rule(39, "region-without-cache", Severity::Warning, "the pattern: further regions are symmetric to the first")
 };

@@ -2,9 +2,9 @@
 
 use tidelock_model::RegionSuffix;
 
-use super::{Datum, Fields, Item, Spanned};
+use super::{Datum, Fields, Item, Spanned, foreign};
 use crate::diagnostic::{Diagnostic, Sink, quote};
-use crate::rules::reading;
+use crate::rules::{reading, references};
 use crate::schema::{Attribute, Fallback, Presence, TextRule, Type};
 use crate::suggest;
 use crate::syntax::{Entry, Key, Value, ValueKind};
@@ -133,7 +133,9 @@ impl Checker<'_> {
         let unknown =
             entries.iter().filter(|entry| attributes.iter().all(|known| known.name_in(self.suffix) != entry.key.name));
         let unknown: Vec<&Entry> = unknown.copied().collect();
-        let meant: Vec<_> = unknown.iter().filter_map(|entry| self.unknown_key(name, &entry.key, attributes)).collect();
+        let given = |name: &str| entries.iter().any(|entry| entry.key.name == name);
+        let meant: Vec<_> =
+            unknown.iter().filter_map(|entry| self.unknown_key(name, &entry.key, attributes, &given)).collect();
         let mut fields = Fields::default();
         for attribute in attributes {
             let field = match find(attribute, self.suffix) {
@@ -192,22 +194,41 @@ impl Checker<'_> {
         }
     }
 
-    /// Reports a key that `attributes` do not have, and returns the name of the one that was probably meant.
-    fn unknown_key(&mut self, object: &str, key: &Key, attributes: &'static [Attribute]) -> Option<&'static str> {
+    /// Reports a key that `attributes` do not have, and returns the name of the one that was probably meant; `given`
+    /// says whether an attribute stands in the object under its right name.
+    fn unknown_key(
+        &mut self,
+        object: &str,
+        key: &Key,
+        attributes: &'static [Attribute],
+        given: &dyn Fn(&str) -> bool,
+    ) -> Option<&'static str> {
         let names: Vec<(String, &'static str)> =
             attributes.iter().map(|attribute| (attribute.name_in(self.suffix), attribute.name)).collect();
-        let finding =
-            reading::UNKNOWN_ATTRIBUTE.at(key.span, format!("{} has no attribute {}", quote(object), quote(&key.name)));
         // The right name with the suffix of another region, or without one: the commonest slip in a copied block.
         let other_suffix = names.iter().find(|(_, base)| {
             RegionSuffix::ALL.iter().any(|suffix| key.name.strip_suffix(suffix.as_str()) == Some(base))
         });
         if let Some((right, base)) = other_suffix {
-            let finding = finding.with_help(format!("here it is called `{right}`"));
-            let reason = "inside the maps of a region, keys that refer to its other maps carry its suffix";
-            let is_suffixed = self.suffix != RegionSuffix::First && right != base;
-            self.sink.push(if is_suffixed { finding.with_source(reason) } else { finding });
+            self.sink.push(self.wrong_suffix(object, key, right, right == base, given(right)));
             return Some(base);
+        }
+        if let Some(reason) = foreign::reason(attributes, &key.name) {
+            let message = format!("{} is no attribute of an Azure Managed Redis {}", quote(&key.name), reason.of);
+            self.sink.push(
+                reading::FOREIGN_ATTRIBUTE.at(key.span, message).with_source(reason.why).with_help(reason.instead),
+            );
+            return None;
+        }
+        let finding =
+            reading::UNKNOWN_ATTRIBUTE.at(key.span, format!("{} has no attribute {}", quote(object), quote(&key.name)));
+        let inside = attributes.iter().find(|attribute| match attribute.holds {
+            Type::Object(inner) => inner.iter().any(|inner| inner.name == key.name),
+            _ => false,
+        });
+        if let Some(inside) = inside {
+            self.sink.push(finding.with_help(format!("it is an attribute of `{}`: put it in there", inside.name)));
+            return None;
         }
         let nearest = self.nearest(&key.name, names.iter().map(|(name, _)| name.as_str()));
         let meant = names.iter().find(|(name, _)| Some(name.as_str()) == nearest);
@@ -217,6 +238,25 @@ impl Checker<'_> {
         };
         self.sink.push(finding.with_help(help));
         meant.map(|(_, base)| *base)
+    }
+
+    /// A key that has the suffix of another region, or lacks its own's.
+    fn wrong_suffix(&self, object: &str, key: &Key, right: &str, is_bare: bool, is_given: bool) -> Diagnostic {
+        let message = format!("{} is called `{right}` in {}", quote(&key.name), quote(object));
+        let reason = match (is_bare, self.suffix) {
+            (true, RegionSuffix::First) => "in the maps of the first region, no key carries a suffix",
+            (true, _) => "only keys that refer to other maps of the region carry its suffix",
+            (false, _) => "inside the maps of a region, keys that refer to its other maps carry its suffix",
+        };
+        let finding = references::WRONG_SUFFIX.at(key.span, message).with_source(reason);
+        if is_given {
+            return finding.with_help(format!("remove it: `{right}` is given as well"));
+        }
+        finding.with_help("copied from another region's block? Its other keys may be of that region, too").with_fix(
+            format!("call it `{right}`"),
+            key.span,
+            right,
+        )
     }
 
     /// The entries with the first of every name; the others are reported. Terraform would silently keep the last.

@@ -3,6 +3,7 @@
 
 mod check;
 mod file;
+mod foreign;
 
 use std::collections::BTreeMap;
 
