@@ -87,7 +87,8 @@ pub(super) fn heredoc_length(text: &str, header: &HeredocHeader<'_>) -> Option<u
         let line = text.get(at..)?;
         let end = line.find('\n')?;
         let line = line.get(..end)?;
-        if line.trim() == header.marker {
+        // A carriage return that ends no line is no space before the marker either.
+        if line.trim() == header.marker && !line.trim_end().contains('\r') {
             return Some(at + line.trim_end().len());
         }
         at += end + 1;
