@@ -23,10 +23,10 @@ pub(crate) struct CheckArgs {
     /// How to print
     #[arg(long, short, value_enum, default_value_t = Report::Human)]
     pub(crate) output: Report,
-    /// Exit with 1 for these too
-    #[arg(long, value_enum, value_name = "WHAT")]
+    /// `--deny warnings`: exit with 1 for warnings too
+    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
     pub(crate) deny: Option<Deny>,
-    /// Write the changes that are shown as patches, and report what is left
+    /// Write the changes that findings show as patches, print them as a diff, and report what is left
     #[arg(long)]
     pub(crate) fix: bool,
     /// Do not compare several files with each other
@@ -48,7 +48,7 @@ pub(crate) enum Report {
 /// What is denied beside errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Deny {
-    /// Warnings
+    /// Findings that do not keep the file from being used
     Warnings,
 }
 

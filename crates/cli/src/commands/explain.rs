@@ -54,7 +54,7 @@ fn unknown(wanted: &str) -> Failure {
     })
 }
 
-/// The rules that may have been meant: the nearest name, names with the word in them, or the neighbours of a number.
+/// The rules that may have been meant: the nearest name, names with a word that begins so, or the neighbours of a number.
 fn similar(wanted: &str) -> Vec<&'static Rule> {
     let wanted = wanted.trim().to_ascii_lowercase();
     if let Ok(number) = wanted.trim_start_matches("tl").parse::<u16>() {
@@ -64,7 +64,8 @@ fn similar(wanted: &str) -> Vec<&'static Rule> {
     }
     let mut found: Vec<&Rule> =
         nearest(&wanted, rules::all().map(|rule| rule.name)).and_then(rules::find).into_iter().collect();
-    let is_word = |rule: &&Rule| wanted.len() >= 3 && rule.name.contains(wanted.as_str()) && !found.contains(rule);
+    let begins = |rule: &Rule| rule.name.split('-').any(|word| word.starts_with(wanted.as_str()));
+    let is_word = |rule: &&Rule| wanted.len() >= 3 && begins(rule) && !found.contains(rule);
     let words: Vec<_> = rules::all().filter(is_word).collect();
     found.extend(words);
     found.truncate(MAX_SUGGESTIONS);

@@ -88,16 +88,13 @@ fn closing(files: &[CheckedFile]) -> String {
         let what = if others { "more about one of them" } else { "more about it" };
         said.push_str(&format!("\n  {what}: tidelock explain {}", worst.rule.id));
     }
-    if summary.fixable > 0 {
-        let fixable = all().filter(|(_, found)| found.findings.iter().any(|finding| finding.fix.is_some()));
-        let names: Vec<_> = fixable.map(|(file, _)| file.name.as_str()).filter(|name| *name != STDIN_NAME).collect();
-        if !names.is_empty() {
-            said.push_str(&format!(
-                "\n  to mend {} as shown: tidelock check --fix {}",
-                summary.fixable,
-                names.join(" ")
-            ));
-        }
+    let fixable = |found: &Findings| found.findings.iter().filter(|finding| finding.fix.is_some()).count();
+    let named = all().map(|(file, found)| (file.name.as_str(), fixable(found)));
+    let named: Vec<_> = named.filter(|(name, fixable)| *fixable > 0 && *name != STDIN_NAME).collect();
+    if !named.is_empty() {
+        let fixable: usize = named.iter().map(|(_, fixable)| fixable).sum();
+        let names: Vec<_> = named.into_iter().map(|(name, _)| name).collect();
+        said.push_str(&format!("\n  {fixable} can be mended as shown: tidelock check --fix {}", names.join(" ")));
     }
     said
 }
