@@ -42,7 +42,12 @@ impl Example {
 
 /// What `check` finds in the failing or passing file.
 pub(crate) fn findings(example: &Example) -> Vec<Diagnostic> {
-    crate::check(&example.file()).findings
+    let checked = crate::check(&example.file());
+    let compared = match example {
+        Example::OtherFile(_) => crate::compare(&[&crate::check(BASE), &checked]).pop().unwrap_or_default(),
+        Example::File(_) | Example::Change(_) => Vec::new(),
+    };
+    checked.findings.into_iter().chain(compared).collect()
 }
 
 fn merge(base: &mut Vec<Entry>, changes: Vec<Entry>) {

@@ -5,7 +5,7 @@ mod names;
 
 use super::{Example, Family, Rule, RuleId};
 use crate::diagnostic::{Severity, Sink};
-use crate::scene::Scene;
+use crate::scene::{CacheScene, Scene};
 
 /// The family's rules. That a suffix is skipped is none of them: a region that was given up leaves such a gap, and moving the
 /// regions behind it up would rename, and so recreate, all they have.
@@ -33,8 +33,9 @@ pub(super) fn check(scene: &Scene<'_>, sink: &mut Sink) {
 fn not_replicated(scene: &Scene<'_>, sink: &mut Sink) {
     let meant = scene.caches.iter().any(|cache| cache.database_text("geo_replication_group_name").is_some());
     let has_no_group = scene.shared.map("managed_redis_geo_replication_config").is_ok_and(<[_]>::is_empty);
-    let Some(first) = scene.caches.first() else { return };
-    let Some(other) = scene.caches.iter().find(|cache| cache.region != first.region) else { return };
+    let mut able = scene.caches.iter().filter(|cache| could_join(cache));
+    let Some(first) = able.next() else { return };
+    let Some(other) = able.find(|cache| cache.region != first.region) else { return };
     if has_no_group && !meant {
         let (one, two) = (scene.region_of(first), scene.region_of(other));
         let [one, two] = [one, two].map(|region| region.map(crate::scene::RegionScene::describe).unwrap_or_default());
@@ -46,6 +47,17 @@ fn not_replicated(scene: &Scene<'_>, sink: &mut Sink) {
                 .with_help("name them in a group, if one is to take over from the other"),
         );
     }
+}
+
+/// Whether a geo group would take the cache. One that it would not was made to stand alone.
+fn could_join(cache: &CacheScene<'_>) -> bool {
+    let settings =
+        ["persistence_append_only_file_backup_frequency", "persistence_redis_database_backup_frequency"];
+    let is_small = cache.sku.as_ref().is_some_and(|(_, sku)| sku.is_some_and(|sku| sku.megabytes() < 3_000));
+    let is_flash = cache.sku.as_ref().is_some_and(|(_, sku)| sku.is_some_and(|sku| sku.tier.is_flash()));
+    let is_persisted = settings.iter().any(|name| cache.database_text(name).is_some());
+    let is_one_shard = cache.database_text("clustering_policy").is_some_and(|policy| policy.value == "NoCluster");
+    !is_small && !is_flash && !is_persisted && !is_one_shard
 }
 
 /// A region is recognised by any of its variables, so one without caches may be an oversight.
@@ -184,7 +196,7 @@ pub(crate) static RESOURCE_NAME: Rule = Rule {
 };
 
 pub(crate) static NOT_REPLICATED: Rule = Rule {
-    summary: "Caches of several regions are members of a geo group.",
+    summary: "Caches of several regions that could be members of a geo group are.",
     why: "Without one they replicate nothing: when a region is lost, so is what its cache held.",
     mend: "Name them in `managed_redis_geo_replication_config`, each with the same `geo_replication_group_name`.",
     failing: Example::Change(
