@@ -8,7 +8,7 @@ TFVARS ?= envs/dev.tfvars
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TIDELOCK := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tidelock
 
-.PHONY: help demo test engine build fmt lint deny fuzz clean toolchain
+.PHONY: help demo test engine build fmt lint generate deny fuzz clean toolchain
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ lint: toolchain ## formatting and clippy, warnings denied
 
 fuzz: toolchain ## fuzz the reader, the rules and the edits, SECONDS=60 each (needs cargo-fuzz and a C++ compiler)
 	@SECONDS_EACH=$(or $(SECONDS),60) fuzz/run.sh
+
+generate: toolchain ## write the files that are made of definitions: terraform/variables.tf, docs/reference, docs/rules
+	cargo run --locked --quiet -p tidelock-generate
 
 deny: ## licences, banned crates and sources of every dependency (needs cargo-deny)
 	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }

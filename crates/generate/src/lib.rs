@@ -1,5 +1,6 @@
 //! What is written from the one definition of the variables: the Terraform module's `variables.tf`, its map of regions,
-//! the root configuration that passes a tfvars file on to the module, and the reference page.
+//! the root configuration that passes a tfvars file on to the module, and the reference page; and from the definitions of
+//! the rules: their pages.
 //!
 //! Pure: the definition in, texts out. `make generate` writes them; a test compares them with what is in the tree.
 
@@ -8,15 +9,20 @@ mod hcl;
 mod reference;
 mod regions;
 mod root;
+mod rules;
 mod types;
 mod validation;
 mod variables;
+
+use std::borrow::Cow;
+
+pub use rules::FOLDER as RULES_FOLDER;
 
 /// A file that is generated whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generated {
     /// Its path from the workspace's root.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// What stands in it.
     pub text: String,
 }
@@ -24,13 +30,15 @@ pub struct Generated {
 /// Every generated file.
 #[must_use]
 pub fn files() -> Vec<Generated> {
-    vec![
-        Generated { path: "terraform/variables.tf", text: variables::file() },
-        Generated { path: "terraform/locals.regions.tf", text: regions::file() },
-        Generated { path: "terraform/root/variables.tf", text: root::variables() },
-        Generated { path: "terraform/root/main.tf", text: root::module_call() },
-        Generated { path: "docs/reference/variables.md", text: reference::page() },
-    ]
+    let mut files = vec![
+        Generated { path: Cow::Borrowed("terraform/variables.tf"), text: variables::file() },
+        Generated { path: Cow::Borrowed("terraform/locals.regions.tf"), text: regions::file() },
+        Generated { path: Cow::Borrowed("terraform/root/variables.tf"), text: root::variables() },
+        Generated { path: Cow::Borrowed("terraform/root/main.tf"), text: root::module_call() },
+        Generated { path: Cow::Borrowed("docs/reference/variables.md"), text: reference::page() },
+    ];
+    files.extend(rules::files());
+    files
 }
 
 /// Stands at the top of every generated file, behind its comment sign.
