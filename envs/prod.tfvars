@@ -46,7 +46,7 @@ kv_config = {
 
 managed_redis_config = {
   primary = {
-    context_suffix            = "cache"
+    context_suffix            = "cache-prod" # a cache's name and region make its host name, unique in all of Azure
     instance                  = "01"
     sku_name                  = "Balanced_B10" # the same in every cache of the group
     high_availability_enabled = true           # geo groups demand it
@@ -103,7 +103,7 @@ kv_config_replica = {
 # Inside a suffixed map, the keys that refer to other maps carry the suffix too.
 managed_redis_config_replica = {
   replica = {
-    context_suffix            = "cache"
+    context_suffix            = "cache-prod"
     instance                  = "01"
     sku_name                  = "Balanced_B10"
     high_availability_enabled = true
@@ -159,7 +159,7 @@ kv_config_secondary = {
 
 managed_redis_config_secondary = {
   secondary = {
-    context_suffix            = "cache"
+    context_suffix            = "cache-prod"
     instance                  = "01"
     sku_name                  = "Balanced_B10"
     high_availability_enabled = true

@@ -45,7 +45,7 @@ kv_config = {
 
 managed_redis_config = {
   primary = {
-    context_suffix            = "cache"
+    context_suffix            = "cache-stg" # a cache's name and region make its host name, unique in all of Azure
     instance                  = "01"
     sku_name                  = "Balanced_B5" # the same in every cache of the group
     high_availability_enabled = true          # geo groups demand it
@@ -102,7 +102,7 @@ kv_config_replica = {
 # Inside a suffixed map, the keys that refer to other maps carry the suffix too.
 managed_redis_config_replica = {
   replica = {
-    context_suffix            = "cache"
+    context_suffix            = "cache-stg"
     instance                  = "01"
     sku_name                  = "Balanced_B5"
     high_availability_enabled = true

@@ -82,7 +82,7 @@ fn prod_is_three_regions_in_suffix_order() {
     let group = &parsed.environment.geo_groups["main"];
     assert_eq!((group.nickname.as_str(), group.members.len()), ("prod-grp", 3));
     let third = &parsed.environment.regions[2];
-    assert_eq!(third.caches[&CacheName("secondary".to_owned())].azure_name, "redis-secondary-app-cache-01");
+    assert_eq!(third.caches[&CacheName("secondary".to_owned())].azure_name, "redis-secondary-app-cache-prod-01");
     assert_eq!(third.suffix, RegionSuffix::Secondary);
     assert!(!parsed.environment.dr.drills_allowed);
 }
