@@ -172,15 +172,17 @@ impl Look<'_, '_> {
         }
     }
 
+    /// Those who reach data, and those who read credentials: one principal in both roles is one that reaches both.
     fn principals(&mut self) {
         let mut seen = Seen::default();
         for (at, region) in self.scene.regions.iter().enumerate() {
-            for item in region.items("kv_config") {
-                for id in item.fields.texts("reader_object_ids").unwrap_or_default() {
+            let caches = region.items("managed_redis_config").map(|item| (item, "access_policy_object_ids"));
+            let vaults = region.items("kv_config").map(|item| (item, "reader_object_ids"));
+            for (item, list) in caches.chain(vaults) {
+                for id in item.fields.texts(list).unwrap_or_default() {
                     let Some(first) = seen.shared(id.value.to_ascii_lowercase(), at, id.span) else { continue };
-                    let message = format!("{} reads the vaults of two regions", quote(id.value));
-                    let help = "give each region's gateways and agents an identity of their own";
-                    self.report(&PRINCIPAL, id.span, message, first, help);
+                    let message = format!("{} has access in two regions", quote(id.value));
+                    self.report(&PRINCIPAL, id.span, message, first, "use a principal of its own in each region");
                 }
             }
         }
@@ -210,5 +212,93 @@ impl<K: Eq + Hash> Seen<K> {
     fn shared(&mut self, key: K, region: usize, span: Span) -> Option<First> {
         let first = *self.first.entry(key).or_insert((region, span));
         (first.0 != region && self.reported.insert((first, region))).then_some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::example::{Example, findings};
+
+    fn found(change: &'static str) -> Vec<u16> {
+        let own = 110..=119;
+        findings(&Example::Change(change)).iter().map(|it| it.rule.id.0).filter(|id| own.contains(id)).collect()
+    }
+
+    #[test]
+    fn a_thing_is_known_by_group_and_name_and_not_by_map_key_or_case() {
+        let cases: [(&str, &[u16]); 8] = [
+            // One key and one name in two groups are two things.
+            ("nsg_config_replica = { redis = { name = \"nsg-redis\" } }", &[]),
+            ("kv_config_replica = { other = { name = \"KV-app-dev-EUS2\" } }", &[111]),
+            (
+                "kv_datasource_config_replica = { x = { keyvault_name = \"kv-app-dev-eus2\", \
+              keyvault_resource_group_name = \"rg-elsewhere\" } }",
+                &[111],
+            ),
+            (
+                "nsg_datasource_config_replica = { x = { name = \"NSG-redis\", resource_group_name = \
+              \"RG-APP-dev-primary\" } }",
+                &[112],
+            ),
+            // The whole subnet is shared, and its network with it: one fault.
+            (
+                "snet_datasource_config_replica = { x = { name = \"snet-redis\", virtual_network_name = \
+              \"vnet-app-dev-eastus2\", resource_group_name = \"rg-app-dev-primary\" } }",
+                &[110],
+            ),
+            // Another subnet of the other region's network.
+            (
+                "snet_datasource_config_replica = { x = { name = \"snet-x\", virtual_network_name = \
+              \"vnet-app-dev-eastus2\", resource_group_name = \"rg-app-dev-primary\" } }",
+                &[114],
+            ),
+            (
+                "vnet_datasource_config_replica = { x = { name = \"vnet-app-dev-eastus2\", resource_group_name = \
+              \"rg-app-dev-primary\" } }",
+                &[114],
+            ),
+            // A vault of its own, created among the other region's resources.
+            ("kv_config_replica = { main = { resource_group_name = \"rg-app-dev-primary\" } }", &[113]),
+        ];
+        for (change, expected) in cases {
+            assert_eq!(found(change), expected, "{change}");
+        }
+    }
+
+    /// What is in one group only because its regions share it becomes two things with the group.
+    #[test]
+    fn what_follows_from_a_shared_resource_group_is_not_reported_beside_it() {
+        assert_eq!(found("resource_group_name_replica = \"rg-app-dev-primary\""), [113]);
+    }
+
+    #[test]
+    fn a_principal_is_the_same_in_every_list() {
+        let change = "managed_redis_config = { primary = { access_policy_object_ids = \
+                      [\"11111111-2222-3333-4444-55555555555f\"] } }\nkv_config_replica = { main = { reader_object_ids = \
+                      [\"11111111-2222-3333-4444-55555555555F\"], administrator_object_ids = \
+                      [\"66666666-7777-8888-9999-000000000000\"] } }\nkv_config = { main = { administrator_object_ids = \
+                      [\"66666666-7777-8888-9999-000000000000\"] } }";
+        assert_eq!(found(change), [116], "administrators run Terraform for all regions");
+    }
+
+    /// Zones whose names are left out have one: the default.
+    #[test]
+    fn a_zone_left_to_its_default_name_is_known_by_it() {
+        let zones = "dns_zone_config = { redis = { resource_group_name = \"rg-dns\" } }\n\
+                     dns_zone_config_replica = { redis = { resource_group_name = \"rg-dns\" } }";
+        assert_eq!(found(zones), [115]);
+    }
+
+    #[test]
+    fn each_region_hears_of_each_thing_once() {
+        let region = |name: &str, place: &str| {
+            format!(
+                "location_{name} = \"{place}\"\nresource_group_name_{name} = \"rg-{name}\"\nkv_config_{name} = {{ main = {{ \
+                 name = \"kv-app-dev-eus2\" }}, again = {{ name = \"kv-app-dev-eus2\" }} }}\n"
+            )
+        };
+        let change = region("secondary", "westus3") + &region("tertiary", "northeurope");
+        assert_eq!(found(change.leak()), [111, 111]);
     }
 }

@@ -41,7 +41,7 @@ pub(crate) static SUBNET: Rule = Rule {
         "snet_config_replica = { redis = { name = \"SNET-redis\", virtual_network_name = \"vnet-app-dev-uksouth\", \
          resource_group_name = \"rg-app-dev-replica\" } }",
     ),
-    ..rule(110, "subnet-of-two-regions", Severity::Error, PATTERN)
+    ..rule(110, "shared-subnet", Severity::Error, PATTERN)
 };
 
 pub(crate) static VAULT: Rule = Rule {
@@ -50,7 +50,7 @@ pub(crate) static VAULT: Rule = Rule {
     mend: "Give each region a vault of its own. Vault names are unique in all of Azure.",
     failing: Example::Change("kv_config_replica = { main = { name = \"kv-app-dev-eus2\" } }"),
     passing: Example::Change("kv_config_replica = { main = { name = \"kv-app-dev-uks\" } }"),
-    ..rule(111, "vault-of-two-regions", Severity::Error, PATTERN)
+    ..rule(111, "shared-vault", Severity::Error, PATTERN)
 };
 
 pub(crate) static NSG: Rule = Rule {
@@ -65,7 +65,7 @@ pub(crate) static NSG: Rule = Rule {
     ),
     ..rule(
         112,
-        "security-group-of-two-regions",
+        "shared-security-group",
         Severity::Error,
         "the pattern; Azure: a group and its subnets are in one region",
     )
@@ -80,7 +80,7 @@ pub(crate) static RESOURCE_GROUP: Rule = Rule {
     passing: Example::Change("resource_group_name_replica = \"rg-app-dev-replica\""),
     ..rule(
         113,
-        "resource-group-of-two-regions",
+        "shared-resource-group",
         Severity::Error,
         "the pattern; Azure documentation: Resource Manager, the location of a resource group",
     )
@@ -95,12 +95,7 @@ pub(crate) static NETWORK: Rule = Rule {
          \"rg-app-dev-primary\" } }",
     ),
     passing: Example::Change("vnet_datasource_config_replica = {}"),
-    ..rule(
-        114,
-        "network-of-two-regions",
-        Severity::Error,
-        "the pattern; Azure: a network and its subnets are in one region",
-    )
+    ..rule(114, "shared-network", Severity::Error, "the pattern; Azure: a network and its subnets are in one region")
 };
 
 pub(crate) static ZONE: Rule = Rule {
@@ -118,26 +113,23 @@ pub(crate) static ZONE: Rule = Rule {
          \"rg-dns-eastus2\" } }\ndns_zone_datasource_config_replica = { redis = { name = \"privatelink.redis.azure.net\", \
          resource_group_name = \"rg-dns-uksouth\" } }",
     ),
-    ..rule(
-        115,
-        "zone-of-two-regions",
-        Severity::Warning,
-        "the pattern; Azure documentation permits one zone (inferred)",
-    )
+    ..rule(115, "shared-dns-zone", Severity::Warning, "the pattern; Azure documentation permits one zone (inferred)")
 };
 
 pub(crate) static PRINCIPAL: Rule = Rule {
-    summary: "No Entra principal reads the vaults of two regions.",
-    why: "A region's gateways and agents need their own vault only. An identity that reads two opens both regions when it is \
-          stolen, and locks both when it is disabled.",
-    mend: "Give each region's gateways and agents an identity of their own.",
+    summary: "No Entra principal reaches the caches, or reads the vaults, of two regions.",
+    why: "Whoever obtains it in one region can read and write in the other too, past the gateways that keep one writer. And \
+          whoever disables it locks both.",
+    mend: "Use a principal of its own in each region.",
     failing: Example::Change(
-        "kv_config = { main = { reader_object_ids = [\"11111111-2222-3333-4444-555555555555\"] } }\n\
-         kv_config_replica = { main = { reader_object_ids = [\"11111111-2222-3333-4444-555555555555\"] } }",
+        "managed_redis_config = { primary = { access_policy_object_ids = [\"11111111-2222-3333-4444-555555555555\"] } }\n\
+         managed_redis_config_replica = { replica = { access_policy_object_ids = \
+         [\"11111111-2222-3333-4444-555555555555\"] } }",
     ),
     passing: Example::Change(
-        "kv_config = { main = { reader_object_ids = [\"11111111-2222-3333-4444-555555555555\"] } }\n\
-         kv_config_replica = { main = { reader_object_ids = [\"66666666-7777-8888-9999-000000000000\"] } }",
+        "managed_redis_config = { primary = { access_policy_object_ids = [\"11111111-2222-3333-4444-555555555555\"] } }\n\
+         managed_redis_config_replica = { replica = { access_policy_object_ids = \
+         [\"66666666-7777-8888-9999-000000000000\"] } }",
     ),
-    ..rule(116, "principal-of-two-regions", Severity::Warning, PATTERN)
+    ..rule(116, "shared-identity", Severity::Warning, PATTERN)
 };
