@@ -190,8 +190,13 @@ impl Look<'_, '_> {
 
     fn report(&mut self, rule: &'static Rule, span: Span, message: String, (region, place): First, help: &str) {
         let place_of = format!("that of {}", describe(self.scene, region));
+        let why = if rule.id == PRINCIPAL.id {
+            "whoever obtains it in one region reads and writes in the other, past the gateways that keep one writer"
+        } else {
+            "what two regions share is lost to both at once"
+        };
         let finding = rule.at(span, message).with_place(place, place_of);
-        self.sink.push(finding.with_source("what two regions share is lost to both at once").with_help(help));
+        self.sink.push(finding.with_source(why).with_help(help));
     }
 }
 
@@ -217,7 +222,6 @@ impl<K: Eq + Hash> Seen<K> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::rules::example::{Example, findings};
 
     fn found(change: &'static str) -> Vec<u16> {

@@ -1,0 +1,169 @@
+# The second region was copied from an older file; the third was added in a hurry.
+
+environment    = "dev"
+context_prefix = "app"
+tags           = { environment = "dev" }
+
+# The region eastus2
+location            = "eastus2"
+resource_group_name = "rg-app-dev-eus2"
+
+vnet_config = {
+  main = { name = "vnet-app-eus2", address_space = ["10.20.0.0/16"] }
+}
+
+nsg_config = {
+  redis = {
+    name = "nsg-redis"
+    rules = {
+      gateways = {
+        priority                = 100
+        source_address_prefixes = ["10.20.2.0/24"]
+        destination_port_ranges = ["10000", "8500-8599"]
+      }
+    }
+  }
+}
+
+snet_config = {
+  redis = {
+    name                 = "snet-redis"
+    virtual_network_name = "vnet-app-eus2"
+    address_prefix       = "10.20.1.0/24"
+    nsg_key              = "redis"
+  }
+}
+
+kv_config = {
+  main = { name = "kv-app-dev-eus2" }
+}
+
+managed_redis_config = {
+  primary = {
+    context_suffix = "cache"
+    instance       = "01"
+    sku_name       = "Balanced_B10"
+    kv_key         = "main"
+    default_database = {
+      clustering_policy          = "EnterpriseCluster"
+      eviction_policy            = "NoEviction"
+      geo_replication_group_name = "dev-grp"
+    }
+  }
+}
+
+managed_redis_pe_config = {
+  cache = { context = "cache", instance = "01", snet_key = "redis", managed_redis_key = "primary" }
+}
+
+# The region uksouth
+location_replica            = "uksouth"
+resource_group_name_replica = "rg-app-dev-uks"
+
+vnet_config_replica = {
+  main = { name = "vnet-app-uks", address_space = ["10.30.0.0/16"] }
+}
+
+nsg_config_replica = {
+  redis = {
+    name = "nsg-redis"
+    rules = {
+      gateways = {
+        priority                = 100
+        source_address_prefixes = ["10.30.2.0/24"]
+        destination_port_ranges = ["10000", "8500-8599"]
+      }
+    }
+  }
+}
+
+snet_config_replica = {
+  redis = {
+    name                 = "snet-redis"
+    virtual_network_name = "vnet-app-uks"
+    address_prefix       = "10.30.1.0/24"
+    nsg_key_replica      = "redis"
+  }
+}
+
+kv_config_replica = {
+  main = { name = "kv-app-dev-uks" }
+}
+
+managed_redis_config_replica = {
+  replica = {
+    context_suffix = "cache"
+    instance       = "01"
+    sku_name       = "Balanced_B5" # saves money, it only serves reads
+    kv_key_replica = "main"
+    default_database = {
+      clustering_policy          = "EnterpriseCluster"
+      eviction_policy            = "AllKeysLRU"
+      geo_replication_group_name = "dev-grp"
+    }
+  }
+}
+
+managed_redis_pe_config_replica = {
+  cache = { context = "cache", instance = "01", snet_key_replica = "redis", managed_redis_key_replica = "replica" }
+}
+
+# The region westus3
+location_secondary            = "westus3"
+resource_group_name_secondary = "rg-app-dev-wus3"
+
+vnet_config_secondary = {
+  main = { name = "vnet-app-wus3", address_space = ["10.40.0.0/16"] }
+}
+
+nsg_config_secondary = {
+  redis = {
+    name = "nsg-redis"
+    rules = {
+      gateways = {
+        priority                = 100
+        source_address_prefixes = ["10.40.2.0/24"]
+        destination_port_ranges = ["10000", "8500-8599"]
+      }
+    }
+  }
+}
+
+snet_config_secondary = {
+  redis = {
+    name                 = "snet-redis"
+    virtual_network_name = "vnet-app-wus3"
+    address_prefix       = "10.40.1.0/24"
+    nsg_key_secondary    = "redis"
+  }
+}
+
+kv_config_secondary = {
+  main = { name = "kv-app-dev-wus3" }
+}
+
+managed_redis_config_secondary = {
+  secondary = {
+    context_suffix   = "cache"
+    instance         = "01"
+    sku_name         = "Balanced_B10"
+    kv_key_secondary = "main"
+    default_database = {
+      eviction_policy            = "NoEviction"
+      geo_replication_group_name = "dev-grp"
+    }
+  }
+}
+
+managed_redis_pe_config_secondary = {
+  cache = { context = "cache", instance = "01", snet_key_secondary = "redis", managed_redis_key_secondary = "secondary" }
+}
+
+managed_redis_geo_replication_config = {
+  main = {
+    primary_redis_key = "primary"
+    replica_keys      = ["replica", "secondary"]
+  }
+}
+
+dr_config = { witness_location = "northeurope" }
