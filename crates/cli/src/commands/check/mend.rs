@@ -58,3 +58,53 @@ fn apart(findings: &[Diagnostic]) -> (Vec<Diagnostic>, Vec<Edit>) {
     }
     (chosen, edits)
 }
+
+#[cfg(test)]
+mod tests {
+    use tidelock_config::{Fix, Severity, Span, rules};
+
+    use super::*;
+
+    fn found(title: &str, places: &[(u32, u32)]) -> Diagnostic {
+        let edits = places.iter().map(|(start, end)| Edit::replace(Span::new(*start, *end), "x")).collect();
+        Diagnostic {
+            severity: Severity::Error,
+            rule: rules::find("TL001").unwrap(),
+            message: String::new(),
+            span: None,
+            label: None,
+            labels: Vec::new(),
+            source: None,
+            help: None,
+            fix: Some(Fix { title: title.to_owned(), edits }),
+        }
+    }
+
+    #[test]
+    fn of_fixes_that_meet_only_the_first_is_made() {
+        let without = Diagnostic { fix: None, ..found("", &[]) };
+        let findings = [
+            found("first", &[(4, 6), (20, 22)]),
+            without,
+            found("within", &[(5, 5)]),
+            found("touches", &[(6, 8)]),
+            found("half", &[(10, 12), (21, 30)]),
+            found("apart", &[(8, 9)]),
+            found("same place", &[(8, 9)]),
+        ];
+        let (chosen, edits) = apart(&findings);
+        let titles: Vec<_> = chosen.iter().map(|one| one.fix.as_ref().unwrap().title.as_str()).collect();
+        assert_eq!(titles, ["first", "apart"]);
+        assert_eq!(
+            splice("0123456789012345678901234567890", &edits).unwrap(),
+            "0123x67x90123456789x234567890".to_owned()
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_mended_stays() {
+        let mended = mend("x", "a = [\n").unwrap();
+        assert_eq!((mended.text.as_str(), mended.fixed.len()), ("a = [\n", 0));
+        assert!(mended.checked.has_errors());
+    }
+}
