@@ -51,8 +51,7 @@ fn not_replicated(scene: &Scene<'_>, sink: &mut Sink) {
 
 /// Whether a geo group would take the cache. One that it would not was made to stand alone.
 fn could_join(cache: &CacheScene<'_>) -> bool {
-    let settings =
-        ["persistence_append_only_file_backup_frequency", "persistence_redis_database_backup_frequency"];
+    let settings = ["persistence_append_only_file_backup_frequency", "persistence_redis_database_backup_frequency"];
     let is_small = cache.sku.as_ref().is_some_and(|(_, sku)| sku.is_some_and(|sku| sku.megabytes() < 3_000));
     let is_flash = cache.sku.as_ref().is_some_and(|(_, sku)| sku.is_some_and(|sku| sku.tier.is_flash()));
     let is_persisted = settings.iter().any(|name| cache.database_text(name).is_some());
@@ -144,7 +143,12 @@ pub(crate) static UNKNOWN_LOCATION: Rule = Rule {
     mend: "Correct it. `az account list-locations -o table` shows those of a subscription.",
     failing: Example::Change("location_replica = \"uksoth\""),
     passing: Example::Change("location_replica = \"ukwest\""),
-    ..rule(33, "unknown-location", Severity::Warning, "Azure's public list of regions, US Government and China included")
+    ..rule(
+        33,
+        "unknown-location",
+        Severity::Warning,
+        "Azure's public list of regions, US Government and China included",
+    )
 };
 
 pub(crate) static CACHE_NAME: Rule = Rule {
@@ -192,7 +196,12 @@ pub(crate) static RESOURCE_NAME: Rule = Rule {
            endpoints have 2 to 64 characters, subnets and security groups 1 to 80.",
     failing: Example::Change("nsg_config = { redis = { name = \"nsg redis\" } }"),
     passing: Example::Change("nsg_config = { redis = { name = \"nsg_redis\" } }"),
-    ..rule(36, "resource-name", Severity::Error, "Azure documentation: naming rules and restrictions, Microsoft.Network")
+    ..rule(
+        36,
+        "resource-name",
+        Severity::Error,
+        "Azure documentation: naming rules and restrictions, Microsoft.Network",
+    )
 };
 
 pub(crate) static NOT_REPLICATED: Rule = Rule {
@@ -212,7 +221,9 @@ pub(crate) static NO_CACHE: Rule = Rule {
     summary: "Every region has a cache.",
     why: "A region is there as soon as one of its variables is; without a cache, all else in it serves nobody.",
     mend: "Describe its cache, or remove its variables.",
-    failing: Example::Change("location_secondary = \"swedencentral\"\nresource_group_name_secondary = \"rg-app-dev-secondary\""),
+    failing: Example::Change(
+        "location_secondary = \"swedencentral\"\nresource_group_name_secondary = \"rg-app-dev-secondary\"",
+    ),
     passing: Example::Change("location_secondary = null"),
     ..rule(39, "region-without-cache", Severity::Warning, "the pattern: further regions are symmetric to the first")
 };

@@ -19,11 +19,11 @@ pub(super) fn check(scene: &Scene<'_>, sink: &mut Sink) {
 
 fn availability(cache: &CacheScene<'_>, is_production: bool, sink: &mut Sink) {
     let Some(available) = flag(cache.fields, "high_availability_enabled") else { return };
-    let smallest = cache.sku.as_ref().filter(|(_, sku)| {
-        sku.is_some_and(|sku| sku.tier == Tier::Balanced && sku.number == 0)
-    });
+    let smallest =
+        cache.sku.as_ref().filter(|(_, sku)| sku.is_some_and(|sku| sku.tier == Tier::Balanced && sku.number == 0));
     if let (true, Some((name, _))) = (available.value, smallest) {
-        let finding = SMALLEST_WITH_REPLICA.at(name.span, "Balanced_B0 with high availability is reported to be refused");
+        let finding =
+            SMALLEST_WITH_REPLICA.at(name.span, "Balanced_B0 with high availability is reported to be refused");
         let finding = if available.span == cache.key.span {
             finding.with_source("high availability is on unless `high_availability_enabled = false` is given")
         } else {
@@ -33,7 +33,8 @@ fn availability(cache: &CacheScene<'_>, is_production: bool, sink: &mut Sink) {
     }
     // A member of a group must have it, which is a rule of its own.
     if !available.value && is_production && cache.group.is_none() {
-        let finding = NO_SLA.at(available.span, format!("{} has no replica inside its region", quote(&cache.key.value)));
+        let finding =
+            NO_SLA.at(available.span, format!("{} has no replica inside its region", quote(&cache.key.value)));
         sink.push(
             finding
                 .with_source("without high availability there is no SLA, and maintenance or scaling empties the cache")
@@ -127,8 +128,11 @@ pub(crate) static NO_SLA: Rule = Rule {
          context_suffix            = \"cache\"\n    instance                  = \"02\"\n    sku_name                  = \
          \"Balanced_B3\"\n    kv_key                    = \"main\"\n    high_availability_enabled = false\n  }\n}",
     ),
-    passing: Example::Change(
-        "managed_redis_config = {\n  primary = {\n    high_availability_enabled = true\n  }\n}",
-    ),
-    ..rule(44, "no-sla-in-production", Severity::Warning, "Azure documentation: high availability of Azure Managed Redis")
+    passing: Example::Change("managed_redis_config = {\n  primary = {\n    high_availability_enabled = true\n  }\n}"),
+    ..rule(
+        44,
+        "no-sla-in-production",
+        Severity::Warning,
+        "Azure documentation: high availability of Azure Managed Redis",
+    )
 };

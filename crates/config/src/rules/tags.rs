@@ -138,7 +138,12 @@ pub(crate) static TOO_MANY: Rule = Rule {
          t08 = \"\"\n  t09 = \"\"\n  t10 = \"\"\n  t11 = \"\"\n  t12 = \"\"\n  t13 = \"\"\n}",
     ),
     passing: Example::Change("tags = { team = \"platform\" }"),
-    ..rule(140, "too-many-tags", Severity::Error, "Azure documentation: tags of secrets in Key Vault; limitations of tags")
+    ..rule(
+        140,
+        "too-many-tags",
+        Severity::Error,
+        "Azure documentation: tags of secrets in Key Vault; limitations of tags",
+    )
 };
 
 pub(crate) static TAG_NAME: Rule = Rule {

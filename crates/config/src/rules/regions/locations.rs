@@ -143,10 +143,11 @@ fn look_up(location: &Spanned<&str>, sink: &mut Sink) {
     }
     let finding = UNKNOWN_LOCATION.at(location.span, format!("Azure has no known location {}", quote(location.value)));
     let meant: HashMap<&str, &str> = MEANT.iter().copied().collect();
-    let help = match meant.get(location.value).copied().or_else(|| suggest::nearest(location.value, KNOWN.iter().copied())) {
-        Some(near) => format!("did you mean `{near}`? If it is a new location, disregard this"),
-        None => "see `az account list-locations`; if it is a new location, disregard this".to_owned(),
-    };
+    let help =
+        match meant.get(location.value).copied().or_else(|| suggest::nearest(location.value, KNOWN.iter().copied())) {
+            Some(near) => format!("did you mean `{near}`? If it is a new location, disregard this"),
+            None => "see `az account list-locations`; if it is a new location, disregard this".to_owned(),
+        };
     sink.push(finding.with_help(help));
 }
 

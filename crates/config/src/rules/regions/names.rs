@@ -93,12 +93,16 @@ fn cluster(scene: &Scene<'_>, cache: &CacheScene<'_>, sink: &mut Sink) {
     let rule = "a cluster's name has 1 to 60 letters, digits and single `-` between them";
     if let Some(wrong) = wrong {
         let finding = CACHE_NAME.at(wrong.span, message("which Azure refuses"));
-        sink.push(finding.with_label("this part is at fault").with_source(rule).with_help(
-            "letters and digits, with single hyphens between them, are what this part may have",
-        ));
+        sink.push(
+            finding
+                .with_label("this part is at fault")
+                .with_source(rule)
+                .with_help("letters and digits, with single hyphens between them, are what this part may have"),
+        );
     } else if !is_words(name) {
         // The prefix may have two hyphens beside each other as far as its own rule goes.
-        let prefix = scene.region_of(cache).and_then(|region| region.fields.text_if_given("context_prefix").ok().flatten());
+        let prefix =
+            scene.region_of(cache).and_then(|region| region.fields.text_if_given("context_prefix").ok().flatten());
         let prefix = prefix.or_else(|| scene.regions.first()?.fields.text("context_prefix").ok());
         let Some(prefix) = prefix else { return };
         let finding = CACHE_NAME.at(prefix.span, message("which Azure refuses"));
@@ -146,7 +150,9 @@ fn endpoints(scene: &Scene<'_>, sink: &mut Sink) {
     let mut seen: HashMap<(usize, String), ItemScene<'_>> = HashMap::new();
     for (at, region) in scene.regions.iter().enumerate() {
         for item in region.items("managed_redis_pe_config") {
-            let (Ok(what), Ok(instance)) = (item.fields.text("context"), item.fields.text("instance")) else { continue };
+            let (Ok(what), Ok(instance)) = (item.fields.text("context"), item.fields.text("instance")) else {
+                continue;
+            };
             let name = format!("pe-redis-{}-{}", what.value, instance.value);
             let shown = format!("{} would be named {}, which", quote(&item.key.value), quote(&name));
             let at_fault = if is_plain(instance.value) { what.span } else { instance.span };
@@ -164,7 +170,9 @@ fn endpoints(scene: &Scene<'_>, sink: &mut Sink) {
                 SAME_NAME
                     .at(instance.span, format!("{} and {} would both be named {}", keys.0, keys.1, quote(&name)))
                     .with_place(first.key.span, "the other one")
-                    .with_source("both are in the region's resource group, and the name is made of `context` and `instance`")
+                    .with_source(
+                        "both are in the region's resource group, and the name is made of `context` and `instance`",
+                    )
                     .with_help("give it another `instance`"),
             );
         }

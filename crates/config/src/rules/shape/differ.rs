@@ -53,8 +53,7 @@ impl<'a> Comparison<'a, '_> {
         }
         let names: BTreeSet<&'a str> = nodes.iter().flat_map(|(_, node)| node.children.keys().copied()).collect();
         for name in names {
-            let having: Vec<_> =
-                nodes.iter().filter_map(|(at, node)| Some((*at, node.children.get(name)?))).collect();
+            let having: Vec<_> = nodes.iter().filter_map(|(at, node)| Some((*at, node.children.get(name)?))).collect();
             let lacking: Vec<_> = nodes.iter().copied().filter(|(_, node)| !node.children.contains_key(name)).collect();
             let path: Vec<&str> = path.iter().copied().chain([name]).collect();
             let may_differ = self.regions_differ && path == ["dr_config", "witness_location"];
@@ -90,11 +89,16 @@ impl<'a> Comparison<'a, '_> {
     /// A region that not all files have is one more of the same, or a snowflake.
     fn further_region(&mut self, at: usize, shape: &Shape<'_>) {
         let Some(region) = shape.regions.get(&self.suffix) else { return };
-        let Some((first, model)) = shape.regions.iter().next().filter(|(first, _)| **first != self.suffix) else { return };
+        let Some((first, model)) = shape.regions.iter().next().filter(|(first, _)| **first != self.suffix) else {
+            return;
+        };
         let names: BTreeSet<&str> = region.children.keys().chain(model.children.keys()).copied().collect();
         for name in names.into_iter().filter(|name| !INHERITED.contains(name)) {
             let (own, other) = (region.children.get(name), model.children.get(name));
-            if own.map(|own| signature(name, own)) == other.map(|other| signature(name, other)) {
+            let shape_of = |node: Option<&Node<'_>>| node.map(|node| signature(name, node));
+            let is_like = |other: &Node<'_>| shape_of(other.children.get(name)) == shape_of(own);
+            // Like any other region of the file: where that one is wrong, it is said there.
+            if shape.regions.iter().any(|(suffix, other)| *suffix != self.suffix && is_like(other)) {
                 continue;
             }
             if own.is_some_and(|own| own.is_doubtful) {
@@ -127,8 +131,7 @@ impl<'a> Comparison<'a, '_> {
     fn written(&self, path: &[&str]) -> String {
         let mut path = path.iter();
         let variable = path.next().copied().unwrap_or_default();
-        let is_regional =
-            crate::schema::variables().any(|known| known.name == variable && known.scope.is_regional());
+        let is_regional = crate::schema::variables().any(|known| known.name == variable && known.scope.is_regional());
         let suffix = if is_regional { self.suffix.as_str() } else { "" };
         let rest: String = path.flat_map(|step| [".", *step]).collect();
         quote(&format!("{variable}{suffix}{rest}"))

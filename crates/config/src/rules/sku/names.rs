@@ -48,7 +48,10 @@ fn retired(cache: &CacheScene<'_>, name: &Spanned<&str>, sku: Sku) -> Diagnostic
     let tier = if is_flash { Tier::FlashOptimized } else { Tier::Balanced };
     let product = if is_flash { "Enterprise Flash" } else { "Enterprise" };
     let finding = RETIRED
-        .at(name.span, format!("{} has {}, a size of the retired {product} tier", quote(&cache.key.value), quote(name.value)))
+        .at(
+            name.span,
+            format!("{} has {}, a size of the retired {product} tier", quote(&cache.key.value), quote(name.value)),
+        )
         .with_label(format!("{} GB", gigabytes(megabytes)))
         .with_source("Azure turns it off on 31 March 2027, and `azurerm_managed_redis` refuses the name");
     let Some(same) = smallest(tier, megabytes, cache.group.is_some()) else {
@@ -66,12 +69,12 @@ fn retired(cache: &CacheScene<'_>, name: &Spanned<&str>, sku: Sku) -> Diagnostic
 fn other_tiers(sku: Sku) -> String {
     let has = |tier: Tier| sku.tier == Tier::Balanced && tier.numbers().contains(&sku.number);
     let others = [Tier::MemoryOptimized, Tier::ComputeOptimized].into_iter().filter(|tier| has(*tier));
-    let others: Vec<String> =
-        others.map(|tier| format!("`{}`", Sku { tier, number: sku.number }.name())).collect();
+    let others: Vec<String> = others.map(|tier| format!("`{}`", Sku { tier, number: sku.number }.name())).collect();
     if others.is_empty() {
         return String::new();
     }
-    format!("; so has {}, with fewer cores or more", others.join(" and "))
+    let have = if others.len() == 1 { "has" } else { "have" };
+    format!("; so {have} {}, with more cores or fewer", others.join(" and "))
 }
 
 /// The smallest size of a tier that holds as much; groups do not take the two smallest.
@@ -82,7 +85,11 @@ fn smallest(tier: Tier, megabytes: u32, in_group: bool) -> Option<Sku> {
 }
 
 fn gigabytes(megabytes: u32) -> String {
-    if megabytes.is_multiple_of(1_000) { (megabytes / 1_000).to_string() } else { format!("{}", f64::from(megabytes) / 1_000.0) }
+    if megabytes.is_multiple_of(1_000) {
+        (megabytes / 1_000).to_string()
+    } else {
+        format!("{}", f64::from(megabytes) / 1_000.0)
+    }
 }
 
 /// `Basic`, `Standard_C1`, `Premium_P1` or `P1`.
@@ -95,7 +102,9 @@ fn classic(cache: &CacheScene<'_>, name: &Spanned<&str>, lower: &str) -> Option<
     }
     let finding = CLASSIC
         .at(name.span, format!("{} has {}, a size of another service", quote(&cache.key.value), quote(name.value)))
-        .with_source("Basic, Standard and Premium belong to Azure Cache for Redis, which Azure turns off on 30 September 2028");
+        .with_source(
+            "Basic, Standard and Premium belong to Azure Cache for Redis, which Azure turns off on 30 September 2028",
+        );
     let same = size.and_then(|(_, megabytes)| {
         Some((gigabytes(*megabytes), smallest(Tier::Balanced, *megabytes, cache.group.is_some())?))
     });

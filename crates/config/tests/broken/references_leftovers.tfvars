@@ -1,0 +1,167 @@
+# Checkout, development. The old vault and the hub network were never tidied away.
+
+environment    = "dev"
+context_prefix = "app" # begins every generated name: redis-app-cache-01
+
+tags = {
+  environment = "dev"
+  application = "app"
+  managed_by  = "tidelock"
+}
+
+#-----------------------------------------------------------------------------------------------------------------------
+# First region
+#-----------------------------------------------------------------------------------------------------------------------
+
+location            = "eastus2"
+resource_group_name = "rg-app-dev-primary"
+
+# The network team's: they exist already, and we only refer to them. Each region has its own.
+vnet_datasource_config = {
+  # peered, says the network team
+  hub = {
+    name                = "vnet-hub-eastus2"
+    resource_group_name = "rg-network-dev-eastus2"
+  }
+  main = {
+    name                = "vnet-app-dev-eastus2"
+    resource_group_name = "rg-network-dev-eastus2"
+  }
+}
+
+snet_datasource_config = {
+  workload = {
+    name                 = "snet-redis"
+    virtual_network_name = "vnet-app-dev-eastus2"
+    resource_group_name  = "rg-network-dev-eastus2"
+  }
+}
+
+# Ours to create. A vault holds the credentials of its own region's cache and of no other: one vault's outage must not
+# take two regions down. Vault names are unique in all of Azure, and 3 to 24 characters long.
+kv_config = {
+  # before the move to its own vault
+  legacy = {
+    name = "kv-app-dev-old"
+  }
+  main = {
+    name = "kv-app-dev-eus2"
+  }
+}
+
+managed_redis_config = {
+  primary = {
+    context_suffix            = "cache"
+    instance                  = "01"
+    sku_name                  = "Balanced_B3" # the smallest that may join a geo group
+    high_availability_enabled = true          # geo groups demand it
+    kv_key                    = "main"
+
+    default_database = {
+      clustering_policy          = "EnterpriseCluster" # one endpoint: applications need no cluster client
+      eviction_policy            = "NoEviction"        # a full cache refuses writes rather than drop some
+      geo_replication_group_name = "dev-grp"           # the same in every cache of the group
+    }
+  }
+}
+
+managed_redis_pe_config = {
+  primary = {
+    context              = "cache"
+    instance             = "01"
+    is_manual_connection = false
+    static_ip_required   = false
+    group_ids            = ["redisEnterprise"]
+    snet_key             = "workload"
+    managed_redis_key    = "primary"
+  }
+}
+
+#-----------------------------------------------------------------------------------------------------------------------
+# Second region: the same, line by line
+#-----------------------------------------------------------------------------------------------------------------------
+
+location_replica            = "uksouth"
+resource_group_name_replica = "rg-app-dev-replica"
+
+vnet_datasource_config_replica = {
+  main = {
+    name                = "vnet-app-dev-uksouth"
+    resource_group_name = "rg-network-dev-uksouth"
+  }
+}
+
+snet_datasource_config_replica = {
+  workload = {
+    name                 = "snet-redis"
+    virtual_network_name = "vnet-app-dev-uksouth"
+    resource_group_name  = "rg-network-dev-uksouth"
+  }
+}
+
+kv_config_replica = {
+  main = {
+    name = "kv-app-dev-uks"
+  }
+}
+
+# Inside a suffixed map, the keys that refer to other maps carry the suffix too.
+managed_redis_config_replica = {
+  replica = {
+    context_suffix            = "cache"
+    instance                  = "01"
+    sku_name                  = "Balanced_B3"
+    high_availability_enabled = true
+    kv_key_replica            = "main"
+
+    default_database = {
+      clustering_policy          = "EnterpriseCluster"
+      eviction_policy            = "NoEviction"
+      geo_replication_group_name = "dev-grp"
+    }
+  }
+}
+
+# TODO endpoint, once the subnet is large enough
+managed_redis_pe_config_replica = {}
+
+#-----------------------------------------------------------------------------------------------------------------------
+# The link, and recovery
+#-----------------------------------------------------------------------------------------------------------------------
+
+# The writer first. This seeds the very first tenure; later the register decides who writes, and after a switchover the
+# two keys trade places here.
+managed_redis_geo_replication_config = {
+  main = {
+    primary_redis_key = "primary"
+    replica_keys      = ["replica"]
+  }
+}
+
+dr_config = {
+  # Votes on who may write, holds no data, and stands outside both regions so that it is not lost with either.
+  witness_location = "northeurope"
+
+  # A person starts every failover.
+  mode = "manual"
+
+  # A write is acknowledged once the writer's region has it. What a lost region had not sent yet is lost with it.
+  durability = "local"
+
+  # A writer that the register no longer hears from stops after the lease; the margin later another region may write.
+  lease_ms  = 3000
+  margin_ms = 500
+
+  # Local reads are never staler than this. More than lease and margin, so that reads outlive a lost writer.
+  staleness_bound_ms = 5000
+
+  # While there is no writer, gateways hold a write this long before they refuse it.
+  write_hold_ms = 2000
+
+  # What the team's policy promises: minutes to recover, since a person decides, and seconds of writes at risk.
+  rto_objective_s = 900
+  rpo_objective_s = 30
+
+  gateways_per_region = 1
+  drills_allowed      = true
+}
