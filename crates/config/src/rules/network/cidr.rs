@@ -76,6 +76,30 @@ impl Range {
     }
 }
 
+/// Ranges of which none is in another, from left to right.
+#[derive(Debug, Default)]
+pub(super) struct Outermost(Vec<Range>);
+
+impl Outermost {
+    pub(super) fn of(ranges: impl IntoIterator<Item = Range>) -> Self {
+        let mut sorted: Vec<Range> = ranges.into_iter().collect();
+        sorted.sort_by_key(|range| (range.first, std::cmp::Reverse(range.last)));
+        let mut outermost: Vec<Range> = Vec::new();
+        for range in sorted {
+            if outermost.last().is_none_or(|last| !last.contains(range)) {
+                outermost.push(range);
+            }
+        }
+        Self(outermost)
+    }
+
+    /// Whether one of them holds all of `range`.
+    pub(super) fn contains(&self, range: Range) -> bool {
+        let behind = self.0.partition_point(|outer| outer.first <= range.first);
+        behind.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|outer| outer.contains(range))
+    }
+}
+
 impl std::fmt::Display for Range {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", Ipv4Addr::from(self.first), self.length())
@@ -118,6 +142,21 @@ mod tests {
         for wrong in ["10.0.0.0", "10.0.0.0/33", "10.0.0/8", "x/8", "", "VirtualNetwork"] {
             assert_eq!(Range::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_range_is_found_in_the_outermost_that_holds_it() {
+        let ranges = Outermost::of(["10.9.0.0/16", "10.1.2.0/24", "10.1.0.0/16"].map(range));
+        for (inner, expected) in [
+            ("10.1.2.0/25", true),
+            ("10.1.3.0/24", true),
+            ("10.9.0.0/16", true),
+            ("10.0.0.0/8", false),
+            ("10.8.0.0/24", false),
+        ] {
+            assert_eq!(ranges.contains(range(inner)), expected, "{inner}");
+        }
+        assert!(!Outermost::default().contains(range("10.0.0.0/8")));
     }
 
     #[test]

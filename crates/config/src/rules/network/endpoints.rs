@@ -263,7 +263,6 @@ fn check_group_ids(endpoint: &ItemScene<'_>, sink: &mut Sink) {
         GROUP_ID
             .at(span, message)
             .with_source(format!("Azure calls what a cache offers `{CACHE_GROUP_ID}`, and takes one id"))
-            .with_help(format!("write `[\"{CACHE_GROUP_ID}\"]`"))
             .with_fix("name the group id of caches", span, format!("[\"{CACHE_GROUP_ID}\"]")),
     );
 }

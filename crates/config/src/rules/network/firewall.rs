@@ -10,7 +10,7 @@ use crate::typed::{Fields, Item, Spanned};
 pub(super) const CACHE_PORT: u16 = 10_000;
 
 /// The first of the ports that a cluster's nodes answer on.
-pub(super) const FIRST_NODE_PORT: u16 = 8_500;
+const FIRST_NODE_PORT: u16 = 8_500;
 
 /// How many of these there are.
 const NODE_PORTS: u16 = 100;
@@ -47,6 +47,16 @@ impl Ports {
 
     pub(super) const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    /// The first and the last of the nodes' ports in it.
+    pub(super) const fn nodes(self) -> Option<(u16, u16)> {
+        let nodes = self.0 & Self::NODES.0;
+        if nodes == 0 {
+            return None;
+        }
+        let last = u128::BITS - 1 - nodes.leading_zeros();
+        Some((FIRST_NODE_PORT + nodes.trailing_zeros() as u16, FIRST_NODE_PORT + last as u16))
     }
 
     const fn without(self, other: Self) -> Self {
@@ -229,6 +239,8 @@ mod tests {
         assert_eq!((Ports::of_range("10000"), Ports::of_range("8500-8599")), (Ports::CACHE, Ports::NODES));
         assert_eq!(Ports::of_range("8599-10000"), Ports(Ports::CACHE.0 | 1 << 99));
         assert_eq!(Ports::of_range("8000-8500"), Ports(1));
+        assert_eq!(Ports::of_range("8550-8599").nodes(), Some((8550, 8599)));
+        assert_eq!((Ports::of_range("8500").nodes(), Ports::CACHE.nodes()), (Some((8500, 8500)), None));
         for other in ["443", "8600-9999", "10001-65535", "0-8499"] {
             assert!(Ports::of_range(other).is_empty(), "{other}");
         }

@@ -3,6 +3,7 @@
 mod cidr;
 mod endpoints;
 mod firewall;
+mod overlap;
 mod ranges;
 mod security;
 

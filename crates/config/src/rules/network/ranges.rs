@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::super::{Example, Family, Rule, RuleId};
-use super::cidr::Range;
+use super::cidr::{Outermost, Range};
+use super::overlap::{Placed, each_its_own, overlaps};
 use crate::diagnostic::{Severity, Sink, quote};
 use crate::scene::{ItemScene, RegionScene, Scene};
 use crate::text::Span;
@@ -15,6 +16,8 @@ const LONGEST_SUBNET: u32 = 29;
 
 /// Addresses of every subnet that Azure keeps: the first four and the last.
 pub(super) const RESERVED_ADDRESSES: u64 = 5;
+
+const CHOOSE: &str = "choose a range of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16";
 
 const NETWORK_FAQ: &str = "Azure documentation: virtual network, frequently asked questions";
 
@@ -117,15 +120,6 @@ pub(crate) static NOT_PRIVATE: Rule = Rule {
     ),
 };
 
-/// A range, where it stands, and whose it is.
-#[derive(Clone, Copy)]
-struct Placed {
-    range: Range,
-    span: Span,
-    /// Ranges of one owner may overlap as far as this comparison goes.
-    owner: usize,
-}
-
 /// A network's or subnet's identity in Azure: its resource group and its name, in lower case.
 type Identity = (String, String);
 
@@ -133,27 +127,7 @@ type Identity = (String, String);
 struct Network {
     key: Span,
     ranges: Vec<Placed>,
-    /// Those that are in no other, from left to right.
-    outermost: Vec<Range>,
-}
-
-impl Network {
-    fn new(key: Span, ranges: Vec<Placed>) -> Self {
-        let mut sorted: Vec<Range> = ranges.iter().map(|placed| placed.range).collect();
-        sorted.sort_by_key(|range| (range.first, std::cmp::Reverse(range.last)));
-        let mut outermost: Vec<Range> = Vec::new();
-        for range in sorted {
-            if outermost.last().is_none_or(|last| !last.contains(range)) {
-                outermost.push(range);
-            }
-        }
-        Self { key, ranges, outermost }
-    }
-
-    fn contains(&self, range: Range) -> bool {
-        let behind = self.outermost.partition_point(|outer| outer.first <= range.first);
-        behind.checked_sub(1).and_then(|at| self.outermost.get(at)).is_some_and(|outer| outer.contains(range))
-    }
+    outermost: Outermost,
 }
 
 /// A subnet to create.
@@ -182,13 +156,16 @@ pub(super) fn check(scene: &Scene<'_>, sink: &mut Sink) {
         for subnet in subnets(region) {
             let placed = Placed { range: subnet.range, span: subnet.prefix.span, owner };
             let network = subnet.network.as_ref().and_then(|identity| networks.get(identity));
-            let is_taken = is_taken(subnet.range, &subnet.prefix, sink);
             match network {
-                Some(network) => check_inside(&subnet, network, sink),
+                Some(network) => {
+                    // What Azure keeps is kept from the network too, and reported there.
+                    check_beginning(subnet.range, &subnet.prefix, sink);
+                    check_inside(&subnet, network, sink);
+                }
                 None => {
                     // A part of a network that exists already: all that the file says of its ranges.
                     by_region.push(placed);
-                    check_private(subnet.range, &subnet.prefix, is_taken, sink);
+                    check_range(subnet.range, &subnet.prefix, sink);
                 }
             }
             check_size(&subnet, standing.get(subnet.item.key.value.as_str()).copied().unwrap_or_default(), sink);
@@ -231,45 +208,43 @@ fn network(owner: usize, item: &ItemScene<'_>, sink: &mut Sink) -> Network {
     let mut ranges = Vec::with_capacity(texts.len());
     for text in texts {
         let Some(range) = Range::parse(text.value) else { continue };
-        let is_taken = is_taken(range, &text, sink);
-        check_private(range, &text, is_taken, sink);
+        check_range(range, &text, sink);
         ranges.push(Placed { range, span: text.span, owner });
     }
-    Network::new(item.key.span, ranges)
+    let outermost = Outermost::of(ranges.iter().map(|placed| placed.range));
+    Network { key: item.key.span, ranges, outermost }
 }
 
-/// Whether Azure takes the range at all, which is reported otherwise.
-fn is_taken(range: Range, text: &Spanned<&str>, sink: &mut Sink) -> bool {
+/// Whether Azure takes the range, and whether it should be used.
+fn check_range(range: Range, text: &Spanned<&str>, sink: &mut Sink) {
     if let Some((kept, what)) = range.kept_by_azure() {
-        let message = format!("Azure takes no network with addresses of {kept}");
         sink.push(
             REFUSED
-                .at(text.span, message)
+                .at(text.span, format!("Azure takes no network with addresses of {kept}"))
                 .with_source(format!("they are {what}"))
-                .with_help("choose a range of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"),
+                .with_help(CHOOSE),
         );
-        return false;
+        return;
     }
+    check_beginning(range, text, sink);
+    if !range.is_private() {
+        sink.push(
+            NOT_PRIVATE
+                .at(text.span, format!("the addresses of {} are public", quote(text.value)))
+                .with_source("they belong to somebody on the internet, whom the network could then no longer reach")
+                .with_help(CHOOSE),
+        );
+    }
+}
+
+fn check_beginning(range: Range, text: &Spanned<&str>, sink: &mut Sink) {
     let begins = text.value.split('/').next().unwrap_or_default();
     if begins.parse() != Ok(std::net::Ipv4Addr::from(range.first)) {
         sink.push(
             REFUSED
                 .at(text.span, format!("{} is an address inside a range, not a range", quote(text.value)))
                 .with_source(format!("Azure refuses it: the range of this length begins at {range}"))
-                .with_help(format!("write `{range}`, if that is the range that was meant"))
                 .with_fix("write the range's first address", text.span, format!("\"{range}\"")),
-        );
-    }
-    true
-}
-
-fn check_private(range: Range, text: &Spanned<&str>, is_taken: bool, sink: &mut Sink) {
-    if is_taken && !range.is_private() {
-        sink.push(
-            NOT_PRIVATE
-                .at(text.span, format!("the addresses of {} are public", quote(text.value)))
-                .with_source("they belong to somebody on the internet, whom the network could then no longer reach")
-                .with_help("choose a range of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"),
         );
     }
 }
@@ -277,7 +252,7 @@ fn check_private(range: Range, text: &Spanned<&str>, is_taken: bool, sink: &mut 
 fn check_inside(subnet: &Subnet<'_>, network: &Network, sink: &mut Sink) {
     /// Ranges that are named to the reader.
     const SHOWN: usize = 4;
-    if network.contains(subnet.range) || network.ranges.is_empty() {
+    if network.outermost.contains(subnet.range) || network.ranges.is_empty() {
         return;
     }
     let key = quote(&subnet.item.key.value);
@@ -349,79 +324,5 @@ fn report_overlaps(
                 .with_source("Azure permits it, but refuses to peer them, and gateways forward writes between regions")
                 .with_help("give every region a range of its own"),
         );
-    }
-}
-
-fn each_its_own(mut ranges: Vec<Placed>) -> Vec<Placed> {
-    for (at, placed) in ranges.iter_mut().enumerate() {
-        placed.owner = at;
-    }
-    ranges
-}
-
-/// Ranges that overlap one of another owner: each once, the later one in the file first. From left to right, only the range
-/// that reaches furthest, and the one of another owner that does, can overlap what follows.
-fn overlaps(mut ranges: Vec<Placed>) -> Vec<(Placed, Placed)> {
-    ranges.sort_by_key(|placed| (placed.range, placed.span));
-    let mut furthest: [Option<Placed>; 2] = [None, None];
-    let mut found = Vec::new();
-    for placed in ranges {
-        let other = furthest.iter().flatten().find(|other| other.owner != placed.owner);
-        if let Some(other) = other.filter(|other| other.range.overlaps(placed.range)) {
-            let (earlier, later) = if other.span < placed.span { (*other, placed) } else { (placed, *other) };
-            found.push((later, earlier));
-        }
-        furthest = match furthest {
-            [Some(first), second] if placed.range.last <= first.range.last => {
-                let reaches = second.is_none_or(|second| second.range.last < placed.range.last);
-                [Some(first), if placed.owner != first.owner && reaches { Some(placed) } else { second }]
-            }
-            [Some(first), second] if first.owner == placed.owner => [Some(placed), second],
-            [first, _] => [Some(placed), first],
-        };
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn placed(index: u32, first: u32, length: u32, owner: usize) -> Placed {
-        Placed { range: Range { first, last: first + length }, span: Span::new(index, index + 1), owner }
-    }
-
-    #[test]
-    fn a_subnet_is_inside_a_network_of_several_ranges() {
-        let ranges = ["10.9.0.0/16", "10.1.2.0/24", "10.1.0.0/16"].into_iter().enumerate();
-        let ranges =
-            ranges.map(|(owner, text)| Placed { range: Range::parse(text).unwrap(), span: Span::default(), owner });
-        let network = Network::new(Span::default(), ranges.collect());
-        for (subnet, expected) in [
-            ("10.1.2.0/25", true),
-            ("10.1.3.0/24", true),
-            ("10.9.0.0/16", true),
-            ("10.0.0.0/8", false),
-            ("10.8.0.0/24", false),
-        ] {
-            assert_eq!(network.contains(Range::parse(subnet).unwrap()), expected, "{subnet}");
-        }
-    }
-
-    proptest! {
-        /// The sweep sees an overlap exactly where comparing all with all does.
-        #[test]
-        fn overlaps_are_those_of_comparing_all(ranges in prop::collection::vec((0..60u32, 0..20u32, 0..3usize), 0..12)) {
-            let ranges = ranges.into_iter().enumerate();
-            let ranges: Vec<Placed> =
-                ranges.map(|(at, (first, length, owner))| placed(u32::try_from(at).unwrap(), first, length, owner)).collect();
-            let meet = |one: &Placed, other: &Placed| one.owner != other.owner && one.range.overlaps(other.range);
-            let any = ranges.iter().any(|one| ranges.iter().any(|other| meet(one, other)));
-            let found = overlaps(ranges);
-            prop_assert_eq!(!found.is_empty(), any);
-            prop_assert!(found.iter().all(|(later, earlier)| meet(later, earlier) && earlier.span < later.span));
-        }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::super::{Example, Family, Rule, RuleId};
-use super::firewall::{CACHE_PORT, FIRST_NODE_PORT, Place, Ports, Verdict};
+use super::cidr::{Outermost, Range};
+use super::firewall::{CACHE_PORT, Place, Ports, Verdict};
 use crate::diagnostic::{Diagnostic, Severity, Sink, quote};
 use crate::scene::{ItemScene, RegionScene, Scene};
 use crate::suggest::nearest;
@@ -148,6 +149,7 @@ struct Guarded {
 
 pub(super) fn check(scene: &Scene<'_>, sink: &mut Sink) {
     let clusters = clusters(scene);
+    let own = networks(scene);
     for (at, region) in scene.regions.iter().enumerate() {
         let guarded = guarded(at, region, &clusters, sink);
         for group in region.items("nsg_config") {
@@ -156,9 +158,16 @@ pub(super) fn check(scene: &Scene<'_>, sink: &mut Sink) {
             for rule in rules {
                 check_addresses(rule, sink);
             }
-            check_verdict(&group, rules, guarded.get(group.key.value.as_str()), sink);
+            check_verdict(&group, rules, guarded.get(group.key.value.as_str()), &own, sink);
         }
     }
+}
+
+/// The ranges of the file's networks.
+fn networks(scene: &Scene<'_>) -> Outermost {
+    let networks = scene.regions.iter().flat_map(|region| region.items("vnet_config"));
+    let texts = networks.flat_map(|network| network.fields.texts("address_space").unwrap_or_default());
+    Outermost::of(texts.filter_map(|text| Range::parse(text.value)))
 }
 
 /// Caches that are OSSClusters, by region and key, and where that is said.
@@ -308,7 +317,7 @@ fn is_tag(text: &str) -> bool {
     text == "*" || (capital && !is_everybody && near.is_none_or(|near| near == text) && text.split('.').all(is_word))
 }
 
-fn check_verdict(group: &ItemScene<'_>, rules: &[Item], guarded: Option<&Guarded>, sink: &mut Sink) {
+fn check_verdict(group: &ItemScene<'_>, rules: &[Item], guarded: Option<&Guarded>, own: &Outermost, sink: &mut Sink) {
     let endpoint = guarded.and_then(|guarded| guarded.endpoint);
     if guarded.is_some_and(|guarded| guarded.is_used) && endpoint.is_none() {
         // It guards something else, of which the file does not say who may reach it.
@@ -317,6 +326,10 @@ fn check_verdict(group: &ItemScene<'_>, rules: &[Item], guarded: Option<&Guarded
     let verdict = Verdict::of(rules);
     let key = quote(&group.key.value);
     for (span, source) in verdict.public {
+        // A network with public addresses is a fault of its own, and still no internet.
+        if Range::parse_range_or_address(&source).is_some_and(|range| own.contains(range)) {
+            continue;
+        }
         sink.push(
             PUBLIC
                 .at(span, format!("the security group {key} admits public addresses to a cache: {}", quote(&source)))
@@ -332,13 +345,12 @@ fn check_verdict(group: &ItemScene<'_>, rules: &[Item], guarded: Option<&Guarded
         return;
     }
     let cluster = guarded.and_then(|guarded| guarded.cluster);
-    if let (Some((_, rule, behind)), Some(cluster)) = (closed(Ports::NODES), cluster) {
-        let last = FIRST_NODE_PORT + 99;
-        let message =
-            format!("the security group {key} closes ports of a cluster's nodes, {FIRST_NODE_PORT} to {last}");
+    if let (Some((ports, rule, behind)), Some(cluster)) = (closed(Ports::NODES), cluster) {
+        let (first, last) = ports.nodes().unwrap_or_default();
+        let message = format!("the security group {key} closes ports of a cluster's nodes, {first} to {last}");
         let finding = denied(NODES_CLOSED.at(rule.priority, message), *behind);
         let finding = finding.with_place(cluster, "its clients are sent to nodes on these ports");
-        sink.push(finding.with_help(format!("admit {FIRST_NODE_PORT}-{last} where {CACHE_PORT} is admitted")));
+        sink.push(finding.with_help(format!("admit {first}-{last} where {CACHE_PORT} is admitted")));
     }
 }
 

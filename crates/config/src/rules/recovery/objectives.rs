@@ -118,7 +118,7 @@ impl Given<'_> {
         if objective.value == 0 {
             sink.push(
                 RPO_ZERO
-                    .at(objective.span, "no loss at all cannot be promised")
+                    .at(objective.span, "a promise of no loss cannot be kept")
                     .with_source("what a lost region had not sent to another yet is lost with it")
                     .with_help("promise the loss of some seconds, and keep what must not be lost elsewhere"),
             );
@@ -130,11 +130,11 @@ impl Given<'_> {
         }
         let message = format!("a region {} ms behind may be made writer, but {accepted} ms may be lost", limit.value);
         let finding = if self.is_given("lag_limit_ms") {
-            RPO_LAG
-                .at(limit.span, message)
-                .with_place(objective.span, "the loss that the policy accepts")
-                .with_help(format!("set `lag_limit_ms` to {accepted} or less"))
-                .with_fix("limit the lag to what may be lost", limit.span, accepted.to_string())
+            RPO_LAG.at(limit.span, message).with_place(objective.span, "the loss that the policy accepts").with_fix(
+                "limit the lag to what may be lost",
+                limit.span,
+                accepted.to_string(),
+            )
         } else {
             RPO_LAG
                 .at(objective.span, message)
