@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use tidelock_model::{EnvName, RegionSuffix};
 
 use crate::build::{azure_name, env_name};
-use crate::schema::{self, Target};
+use crate::schema::Target;
 use crate::text::Span;
 use crate::typed::{Fields, File, Item, RegionFields, Spanned};
 
@@ -62,8 +62,6 @@ pub(crate) struct CacheScene<'a> {
 pub(crate) struct GroupScene<'a> {
     /// Its key.
     pub(crate) key: &'a Spanned<String>,
-    /// Its attributes.
-    pub(crate) fields: &'a Fields,
     /// Those of its members that exist, the writer first, in the order of the file. A cache may be named twice.
     pub(crate) members: Vec<MemberScene>,
 }
@@ -155,11 +153,6 @@ impl<'a> RegionScene<'a> {
         let fields = self.fields;
         target.variables().iter().flat_map(move |variable| items_of(fields, variable))
     }
-
-    /// The item that a reference names.
-    pub(crate) fn follow(&self, target: Target, key: &str) -> Option<ItemScene<'a>> {
-        self.targets(target).find(|item| item.key.value == key)
-    }
 }
 
 impl<'a> CacheScene<'a> {
@@ -227,17 +220,10 @@ fn group<'a>(item: &ItemScene<'a>, caches: &HashMap<&str, usize>) -> GroupScene<
     let named = writer.into_iter().chain(replicas);
     let members =
         named.filter_map(|key| Some(MemberScene { cache: *caches.get(key.value)?, named_at: key.span })).collect();
-    GroupScene { key: item.key, fields: item.fields, members }
+    GroupScene { key: item.key, members }
 }
 
 fn items_of<'a>(fields: &'a Fields, variable: &'static str) -> impl Iterator<Item = ItemScene<'a>> + use<'a> {
     let items: &'a [Item] = fields.map(variable).unwrap_or_default();
     items.iter().filter_map(move |item| Some(ItemScene { variable, key: &item.key, fields: item.fields().ok()? }))
-}
-
-/// All variables of the schema that hold maps of a region's objects.
-pub(crate) fn maps() -> impl Iterator<Item = &'static schema::Variable> {
-    schema::variables().filter(|variable| {
-        variable.scope.is_regional() && matches!(variable.holds, schema::Type::Map(schema::Type::Object(_)))
-    })
 }
