@@ -62,6 +62,7 @@ managed_redis_pe_config = {
   primary = {
     context           = "carts"
     instance          = "01"
+    static_ip_address = "10.40.1.2" # what Azure chose last time
     snet_key          = "redis"
     managed_redis_key = "primary"
   }

@@ -80,7 +80,7 @@ fn holder<'s>(cache: &'s CacheScene<'_>, setting: Setting<'s>) -> Holder<'s, &'s
 fn sizes<'s>(members: &[&'s CacheScene<'_>]) -> Vec<Holder<'s, &'s str>> {
     let size = |cache: &&'s CacheScene<'_>| {
         let (name, sku) = cache.sku.as_ref()?;
-        sku.filter(|sku| is_linkable(*sku))?;
+        sku.filter(|sku| is_linkable(*sku) && !sku.tier.is_retired())?;
         Some(Holder { cache, value: name.value, span: name.span, is_given: true })
     };
     members.iter().filter_map(size).collect()
