@@ -385,4 +385,45 @@ mod tests {
             assert!(!is_tag(neither) && !is_range(neither), "{neither}");
         }
     }
+
+    /// What is found when the first region's group has these rules behind the gateways' own, which has priority 100.
+    fn found(gateways_from: &str, rules: &[(&str, &str, &str, &str)]) -> Vec<u16> {
+        let rules = rules.iter().enumerate().map(|(at, (access, source, ports, more))| {
+            format!(
+                "r{at} = {{ priority = {}, access = \"{access}\", source_address_prefixes = [\"{source}\"], \
+                 destination_port_ranges = [\"{ports}\"] {more} }}\n",
+                101 + at
+            )
+        });
+        let text = include_str!("../base.tfvars").replacen("10.20.2.0/24", gateways_from, 1);
+        let text = text.replacen("gateways = {", &format!("{}gateways = {{", rules.collect::<String>()), 1);
+        crate::check(&text).findings.iter().map(|finding| finding.rule.id.0).collect()
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_decides_whether_the_internet_comes_in() {
+        let from = |rules: &[(&str, &str, &str, &str)]| found("10.20.2.0/24", rules);
+        assert_eq!(from(&[("Allow", "Internet", "9999-10001", "")]), [90]);
+        assert_eq!(from(&[("Allow", "*", "8500-8599", "")]), [90]);
+        assert_eq!(from(&[("Deny", "8.8.0.0/16", "*", ""), ("Allow", "Internet", "*", "")]), [90]);
+        assert_eq!(from(&[("Deny", "Internet", "8500-8599", ""), ("Allow", "*", "*", "")]), [90]);
+        assert_eq!(from(&[("Deny", "Internet", "*", ""), ("Allow", "*", "*", "")]), [0; 0]);
+        assert_eq!(from(&[("Allow", "*", "443", "")]), [0; 0]);
+        assert_eq!(from(&[("Allow", "*", "*", ", protocol = \"Udp\"")]), [0; 0]);
+        assert_eq!(from(&[("Allow", "*", "*", ", direction = \"Outbound\"")]), [0; 0]);
+    }
+
+    #[test]
+    fn a_group_is_closed_only_where_azures_own_rule_is_hidden() {
+        // Probes are no clients: nobody is admitted but by Azure's own rule.
+        let from = |rules: &[(&str, &str, &str, &str)]| found("AzureLoadBalancer", rules);
+        assert_eq!(from(&[]), [0; 0]);
+        assert_eq!(from(&[("Deny", "Internet", "*", "")]), [0; 0]);
+        assert_eq!(from(&[("Deny", "VirtualNetwork", "443", "")]), [0; 0]);
+        assert_eq!(from(&[("Deny", "*", "*", ", destination_address_prefixes = [\"10.20.9.0/24\"]")]), [0; 0]);
+        assert_eq!(from(&[("Deny", "VirtualNetwork", "10000", "")]), [91]);
+        assert_eq!(from(&[("Deny", "0.0.0.0/0", "*", ""), ("Allow", "VirtualNetwork", "*", "")]), [91]);
+        // The network is denied, and a part of it, or what is behind its VPN, is admitted after that: the file cannot tell.
+        assert_eq!(from(&[("Deny", "VirtualNetwork", "*", ""), ("Allow", "192.168.7.0/24", "10000", "")]), [0; 0]);
+    }
 }

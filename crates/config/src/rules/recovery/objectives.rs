@@ -166,3 +166,26 @@ impl Given<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// What is found with these settings beside the witness.
+    fn found(settings: &str) -> Vec<u16> {
+        let witness = "witness_location = \"northeurope\"\n";
+        let text = include_str!("../base.tfvars").replace(witness, &format!("{witness}{settings}\n"));
+        crate::check(&text).findings.iter().map(|finding| finding.rule.id.0).collect()
+    }
+
+    #[test]
+    fn objectives_are_compared_to_the_second() {
+        // Detection 2000, lease 3000 and margin 500 by default.
+        assert_eq!(found("mode = \"automatic\"\nrto_objective_s = 5"), [125]);
+        assert_eq!(found("mode = \"automatic\"\nrto_objective_s = 6"), [0; 0]);
+        assert_eq!((found("rto_objective_s = 59"), found("rto_objective_s = 60")), (vec![126], vec![]));
+        assert_eq!(found("rto_objective_s = 100\ndetection_ms = 100000"), [126]);
+        assert_eq!((found("rpo_objective_s = 9"), found("rpo_objective_s = 10")), (vec![127], vec![]));
+        assert_eq!(found("rpo_objective_s = 0\nlag_limit_ms = 0"), [133]);
+        assert_eq!(found("mode = \"automatic\"\nhold_off_s = 5"), [132]);
+        assert_eq!((found("mode = \"automatic\"\nhold_off_s = 6"), found("hold_off_s = 0")), (vec![], vec![]));
+    }
+}
