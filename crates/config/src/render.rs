@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Patch, Renderer, Snippet};
 
 use crate::diagnostic::{Diagnostic, Fix, Severity};
 use crate::text::{BYTE_ORDER_MARK, LineIndex, Span, floor_boundary};
@@ -19,6 +19,12 @@ pub enum Style {
 
 /// Lines are cut to this width where a renderer has to cut them.
 const WIDTH: usize = 120;
+
+/// Longest piece of the file that is given to the renderer at once, in bytes: it reads all of that, for every finding.
+const MAX_SNIPPET_BYTES: usize = 32 * 1024;
+
+/// Where something is said, in the text as shown, and what.
+type Place<'g> = (Range<usize>, AnnotationKind, Option<&'g str>);
 
 /// Shows `diagnostics` of the file called `name`, whose text is `text`, with a blank line behind each.
 #[must_use]
@@ -58,7 +64,7 @@ impl<'a> Source<'a> {
         };
         let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.rule.id.to_string());
         let group = match diagnostic.span {
-            Some(span) => title.element(self.snippet(span, diagnostic)),
+            Some(span) => title.elements(self.pieces(span, diagnostic)),
             None => title.element(Element::from(Origin::path(self.name.as_str()))),
         };
         let source = diagnostic.source.iter().map(|source| Level::NOTE.message(source.as_str()));
@@ -66,25 +72,43 @@ impl<'a> Source<'a> {
         group.elements(source).elements(help)
     }
 
-    /// Only the lines between the first and the last place are given to the renderer, which reads all it is given.
-    fn snippet<'g>(&'g self, span: Span, diagnostic: &'g Diagnostic) -> Snippet<'g, Annotation<'g>> {
+    /// The places of a finding: those that stand near each other in one piece of the file, the others in pieces of their
+    /// own. The renderer reads all that it is given, so only whole lines around the places are, and no more than
+    /// [`MAX_SNIPPET_BYTES`] of them.
+    fn pieces<'g>(&'g self, span: Span, diagnostic: &'g Diagnostic) -> Vec<Element<'g>> {
         let primary = self.range(span);
-        let others: Vec<_> = diagnostic.labels.iter().map(|label| (self.range(label.span), &label.message)).collect();
-        let all = || std::iter::once(&primary).chain(others.iter().map(|(range, _)| range));
-        let first = all().map(|range| range.start).min().unwrap_or_default();
-        let last = all().map(|range| range.end).max().unwrap_or_default();
-        let Range { start, end } = self.whole_lines(first..last);
-        let within = |range: &Range<usize>| range.start - start..range.end - start;
-        let primary = AnnotationKind::Primary.span(within(&primary)).label(diagnostic.label.as_deref());
-        let others: Vec<_> = others
-            .iter()
-            .map(|(range, message)| AnnotationKind::Context.span(within(range)).label(message.as_str()))
-            .collect();
-        Snippet::source(self.text.get(start..end).unwrap_or_default())
+        let mut piece = self.whole_lines(primary.clone());
+        let (mut near, mut far) = (vec![(primary, AnnotationKind::Primary, diagnostic.label.as_deref())], Vec::new());
+        for label in &diagnostic.labels {
+            let range = self.range(label.span);
+            let wider = self.whole_lines(piece.start.min(range.start)..piece.end.max(range.end));
+            let place = (range, AnnotationKind::Context, Some(label.message.as_str()));
+            if wider.len() <= MAX_SNIPPET_BYTES {
+                piece = wider;
+                near.push(place);
+            } else {
+                far.push((self.whole_lines(place.0.clone()), vec![place]));
+            }
+        }
+        std::iter::once((piece, near)).chain(far).map(|(piece, places)| self.piece(piece, places)).collect()
+    }
+
+    /// Lines of the file with the places in them, or the first place in figures if the lines are too long to be shown.
+    fn piece<'g>(&'g self, lines: Range<usize>, places: Vec<Place<'g>>) -> Element<'g> {
+        if lines.len() > MAX_SNIPPET_BYTES {
+            let start = places.first().map(|(range, ..)| range.start).unwrap_or_default();
+            let position = self.lines.position(u32::try_from(start).unwrap_or_default());
+            let origin = Origin::path(self.name.as_str()).line(position.line).char_column(position.column);
+            return Element::from(origin);
+        }
+        let annotations = places
+            .into_iter()
+            .map(|(range, kind, label)| kind.span(range.start - lines.start..range.end - lines.start).label(label));
+        let snippet = Snippet::source(self.text.get(lines.clone()).unwrap_or_default())
             .path(self.name.as_str())
-            .line_start(self.line_at(start))
-            .annotation(primary)
-            .annotations(others)
+            .line_start(self.line_at(lines.start))
+            .annotations(annotations);
+        Element::from(snippet)
     }
 
     /// The fix, as a patch of the lines it changes. Edits that do not fit the text are told by their title alone.
@@ -96,6 +120,9 @@ impl<'a> Source<'a> {
         };
         let (first, last) = (places.first()?, places.last()?);
         let Range { start, end } = self.whole_lines(first.0.start..last.0.end);
+        if end - start > MAX_SNIPPET_BYTES {
+            return Some(Group::with_title(title));
+        }
         let patches = places.iter().map(|(range, text)| Patch::new(range.start - start..range.end - start, *text));
         let snippet = Snippet::source(self.text.get(start..end).unwrap_or_default())
             .path(self.name.as_str())
@@ -205,6 +232,23 @@ help: write what is meant
     fn a_finding_of_the_whole_file_shows_the_file_alone() {
         let shown = render("x.tfvars", "", &[reading::SYNTAX.on_file("empty")], Style::Plain);
         assert_eq!(shown, "error[TL001]: empty\n--> x.tfvars\n\n");
+    }
+
+    #[test]
+    fn of_a_line_too_long_to_be_shown_the_place_is() {
+        let text = format!("a = 1\n{}@\n", " ".repeat(MAX_SNIPPET_BYTES));
+        let found = finding(&text, "@").with_fix("mend it", Span::new(0, 1), "b").with_place(Span::new(0, 1), "first");
+        let shown = render("x.tfvars", &text, &[found], Style::Plain);
+        assert!(shown.contains(&format!("--> x.tfvars:2:{}", MAX_SNIPPET_BYTES + 1)), "{shown}");
+        assert!(shown.contains("- first") && shown.len() < 1_000, "{shown}");
+    }
+
+    #[test]
+    fn places_far_from_each_other_are_both_shown() {
+        let text = format!("a = 1\n{}b = 2\n", "# between\n".repeat(MAX_SNIPPET_BYTES / 8));
+        let found = finding(&text, "b = 2").with_place(Span::new(0, 1), "the first");
+        let shown = render("x.tfvars", &text, &[found], Style::Plain);
+        assert!(shown.contains("a = 1") && shown.contains("- the first") && shown.contains("b = 2"), "{shown}");
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub(crate) fn tokenize(text: &str, sink: &mut Sink) -> (Vec<Token>, bool) {
     (lexer.tokens, lexer.lost)
 }
 
+/// How far behind a quote that is not ours the second one is looked for, in characters; it bounds the work for a file
+/// of such quotes.
+const FOREIGN_QUOTE_REACH: usize = 1_000;
+
 struct Lexer<'a, 's> {
     text: &'a str,
     at: usize,
@@ -203,9 +207,8 @@ impl Lexer<'_, '_> {
             _ => return None,
         };
         let inner = self.rest().get(first.len_utf8()..)?;
-        let line = inner.get(..inner.find('\n').unwrap_or(inner.len()))?;
-        let end = line.find(closing)?;
-        let quote = line.get(end..)?.chars().next()?;
+        let mut near = inner.char_indices().take(FOREIGN_QUOTE_REACH).take_while(|(_, c)| *c != '\n');
+        let (end, quote) = near.find(|(_, c)| closing.contains(c))?;
         Some(first.len_utf8() + end + quote.len_utf8())
     }
 

@@ -117,8 +117,8 @@ pub(crate) fn as_file(bytes: &[u8]) -> File {
 }
 
 fn can_be_declared(name: &str) -> bool {
-    const RESERVED: [&str; 8] =
-        ["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
+    const RESERVED: [&str; 9] =
+        ["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals", "_"];
     let mut characters = name.chars();
     characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
