@@ -8,10 +8,10 @@ TFVARS ?= envs/dev.tfvars
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TIDELOCK := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tidelock
 
-.PHONY: help demo test engine build fmt lint generate deny fuzz clean toolchain
+.PHONY: help demo test engine build fmt lint generate terraform-check terraform-e2e deny fuzz clean toolchain
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: engine build ## two regions on this machine: switchover, loss of a region, failover, with a measured report
 	@$(TIDELOCK) demo $(TFVARS)
@@ -42,6 +42,13 @@ fuzz: toolchain ## fuzz the reader, the rules and the edits, SECONDS=60 each (ne
 
 generate: toolchain ## write the files that are made of definitions: terraform/variables.tf, docs/reference, docs/rules
 	cargo run --locked --quiet -p tidelock-generate
+
+terraform-check: toolchain ## the Terraform module, as far as that needs no provider
+	@terraform/tests/check.sh
+	cargo test --locked --quiet -p tidelock-generate
+
+terraform-e2e: ## the Terraform module with the azurerm provider, where TIDELOCK_AZURERM_MIRROR names a mirror of it
+	@terraform/tests/e2e.sh
 
 deny: ## licences, banned crates and sources of every dependency (needs cargo-deny)
 	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }

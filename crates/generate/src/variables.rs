@@ -32,12 +32,11 @@ pub(crate) fn file() -> String {
 }
 
 fn section(hcl: &mut Hcl, suffix: RegionSuffix) {
-    match suffix {
-        RegionSuffix::First => hcl.comment("The first region."),
-        further => {
-            hcl.comment(&format!("The region `{}`, which is there once `location{0}` is given.", further.as_str()))
-        }
-    }
+    let region = suffix.as_str();
+    hcl.comment(&match suffix {
+        RegionSuffix::First => "The first region.".to_owned(),
+        _ => format!("The region `{region}`, which is there once `location{region}` is given."),
+    });
 }
 
 fn declare(hcl: &mut Hcl, variable: &Variable, suffix: RegionSuffix) {

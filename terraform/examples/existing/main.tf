@@ -152,6 +152,13 @@ module "tidelock" {
       replica_keys      = ["replica"]
     }
   }
+
+  # Tidelock's: Terraform only hands it on.
+
+  dr_config = {
+    witness_location    = "northeurope"
+    gateways_per_region = 2
+  }
 }
 
 output "endpoints" {

@@ -1,5 +1,6 @@
-# Three regions, of which the third is configuration and no code. What is shortest: no security groups, Microsoft's keys, and
-# zones left unsaid. The access keys are not written: `tidelock apply` does that, through the management plane.
+# Three regions, of which the third is configuration and no code. What can be left unsaid is left unsaid: zones, and keys of
+# one's own. The access keys are not written, so `apply` needs no way to the vaults: `tidelock apply` writes them, through
+# the management plane.
 
 terraform {
   required_version = ">= 1.11"
@@ -34,16 +35,27 @@ module "tidelock" {
     }
   }
 
+  nsg_config = {
+    redis = {
+      name = "nsg-shop-staging-redis-eastus2"
+      rules = {
+        gateways    = { priority = 100, source_address_prefixes = ["10.40.2.0/24"], destination_port_ranges = ["10000"] }
+        nobody_else = { priority = 4000, access = "Deny", protocol = "*", source_address_prefixes = ["*"], destination_port_ranges = ["*"] }
+      }
+    }
+  }
+
   snet_config = {
     redis = {
       name                 = "snet-redis"
       virtual_network_name = "vnet-shop-staging-eastus2"
       address_prefix       = "10.40.1.0/24"
+      nsg_key              = "redis"
     }
   }
 
   kv_config = {
-    main = { name = "kv-shop-stg-eus2" }
+    main = { name = "kv-shop-stg-eus2", snet_key = "redis" }
   }
 
   managed_redis_config = {
@@ -80,16 +92,27 @@ module "tidelock" {
     }
   }
 
+  nsg_config_replica = {
+    redis = {
+      name = "nsg-shop-staging-redis-uksouth"
+      rules = {
+        gateways    = { priority = 100, source_address_prefixes = ["10.50.2.0/24"], destination_port_ranges = ["10000"] }
+        nobody_else = { priority = 4000, access = "Deny", protocol = "*", source_address_prefixes = ["*"], destination_port_ranges = ["*"] }
+      }
+    }
+  }
+
   snet_config_replica = {
     redis = {
       name                 = "snet-redis"
       virtual_network_name = "vnet-shop-staging-uksouth"
       address_prefix       = "10.50.1.0/24"
+      nsg_key_replica      = "redis"
     }
   }
 
   kv_config_replica = {
-    main = { name = "kv-shop-stg-uks" }
+    main = { name = "kv-shop-stg-uks", snet_key_replica = "redis" }
   }
 
   managed_redis_config_replica = {
@@ -126,16 +149,27 @@ module "tidelock" {
     }
   }
 
+  nsg_config_secondary = {
+    redis = {
+      name = "nsg-shop-staging-redis-southeastasia"
+      rules = {
+        gateways    = { priority = 100, source_address_prefixes = ["10.60.2.0/24"], destination_port_ranges = ["10000"] }
+        nobody_else = { priority = 4000, access = "Deny", protocol = "*", source_address_prefixes = ["*"], destination_port_ranges = ["*"] }
+      }
+    }
+  }
+
   snet_config_secondary = {
     redis = {
       name                 = "snet-redis"
       virtual_network_name = "vnet-shop-staging-southeastasia"
       address_prefix       = "10.60.1.0/24"
+      nsg_key_secondary    = "redis"
     }
   }
 
   kv_config_secondary = {
-    main = { name = "kv-shop-stg-sea" }
+    main = { name = "kv-shop-stg-sea", snet_key_secondary = "redis" }
   }
 
   managed_redis_config_secondary = {

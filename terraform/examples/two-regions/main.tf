@@ -198,6 +198,12 @@ module "tidelock" {
       replica_keys      = ["replica"]
     }
   }
+
+  # Tidelock's: Terraform only hands it on.
+
+  dr_config = {
+    witness_location = "northeurope"
+  }
 }
 
 output "endpoints" {

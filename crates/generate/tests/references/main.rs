@@ -95,9 +95,9 @@ fn the_root_configuration_shows_nothing_that_changes_with_a_switchover() {
     assert!(!root.outputs.is_empty() && !root.outputs.iter().any(|output| output == "writers"));
 }
 
-/// The arguments of an example are an environment's file; so Tidelock reads them as one.
+/// The arguments of an example are an environment's file; so Tidelock checks them as one.
 #[test]
-fn the_examples_are_what_tidelock_reads_too() {
+fn the_examples_break_no_rule_of_tidelock() {
     for caller in callers().into_iter().filter(|path| !path.ends_with("root")) {
         let example = Module::load(&caller);
         let (_, call) = example.blocks.iter().find(|(_, block)| block.ident.as_str() == "module").unwrap();
@@ -106,13 +106,18 @@ fn the_examples_are_what_tidelock_reads_too() {
         });
         let text: String =
             of_the_file.map(|attribute| format!("{} ={}\n", attribute.key.as_str(), attribute.value)).collect();
-        let read = tidelock_config::read(&text)
-            .unwrap_or_else(|findings| panic!("{}: {findings:#?}\n{text}", caller.display()));
-        let regions = read.environment.regions.len();
-        let expected = if caller.ends_with("three-regions") { 3 } else { 2 };
-        assert_eq!(regions, expected, "{}", caller.display());
-        assert!(read.warnings.is_empty(), "{}: {:#?}", caller.display(), read.warnings);
+        let checked = tidelock_config::check(&text);
+        assert!(checked.findings.is_empty(), "{}: {:#?}", caller.display(), checked.findings);
+        let regions = checked.environment.unwrap().regions.len();
+        assert_eq!(regions, if caller.ends_with("three-regions") { 3 } else { 2 }, "{}", caller.display());
     }
+}
+
+#[test]
+fn the_file_of_the_end_to_end_test_breaks_no_rule() {
+    let text = std::fs::read_to_string(terraform().join("tests/e2e.tfvars")).unwrap();
+    let checked = tidelock_config::check(&text);
+    assert!(checked.findings.is_empty() && checked.environment.is_some(), "{:#?}", checked.findings);
 }
 
 #[test]

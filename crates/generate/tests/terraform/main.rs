@@ -2,7 +2,7 @@
 //! what its validation blocks are there for. Where there is no terraform this says so and tests nothing.
 
 // A test fails by panicking; and a developer's tool that ends before the test goes on needs no supervision.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod expected;
 mod sample;
