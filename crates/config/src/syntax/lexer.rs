@@ -25,10 +25,6 @@ pub(crate) fn tokenize(text: &str, sink: &mut Sink) -> (Vec<Token>, bool) {
     (lexer.tokens, lexer.lost)
 }
 
-/// How far behind a quote that is not ours the second one is looked for, in characters; it bounds the work for a file
-/// of such quotes.
-const FOREIGN_QUOTE_REACH: usize = 1_000;
-
 struct Lexer<'a, 's> {
     text: &'a str,
     at: usize,
@@ -198,18 +194,18 @@ impl Lexer<'_, '_> {
         self.emit(TokenKind::Invalid, length);
     }
 
-    /// The length of text in quotes that are not ours, so that it is one finding; nothing if there is no second quote.
+    /// The length of text in quotes that are not ours, so that it is one finding; nothing if there is no second quote. A
+    /// quote closes itself too, so that a line of them is not searched to its end for each.
     fn foreign_quotes(&self, first: char) -> Option<usize> {
         let closing: &[char] = match first {
             '\'' => &['\''],
-            '“' | '”' | '„' => &['“', '”'],
+            '“' | '”' | '„' => &['“', '”', '„'],
             '‘' | '’' => &['‘', '’'],
             _ => return None,
         };
         let inner = self.rest().get(first.len_utf8()..)?;
-        let mut near = inner.char_indices().take(FOREIGN_QUOTE_REACH).take_while(|(_, c)| *c != '\n');
-        let (end, quote) = near.find(|(_, c)| closing.contains(c))?;
-        Some(first.len_utf8() + end + quote.len_utf8())
+        let (end, quote) = inner.char_indices().find(|(_, c)| *c == '\n' || closing.contains(c))?;
+        (quote != '\n').then_some(first.len_utf8() + end + quote.len_utf8())
     }
 
     fn give_up(&mut self) {
