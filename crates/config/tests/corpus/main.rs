@@ -1,6 +1,6 @@
 //! Every input that fuzzing found worth keeping, through the same properties, in the ordinary tests.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::disallowed_methods)] // a test fails by panicking
 
 mod properties;
 

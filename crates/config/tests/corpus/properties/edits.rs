@@ -101,6 +101,6 @@ fn scalars(document: &Document) -> Vec<Vec<String>> {
         }
     }
     let mut found = Vec::new();
-    document.variables.iter().for_each(|entry| walk(&[entry.key.name.clone()], &entry.value, &mut found));
+    document.variables.iter().for_each(|entry| walk(std::slice::from_ref(&entry.key.name), &entry.value, &mut found));
     found
 }
