@@ -8,7 +8,7 @@ TFVARS ?= envs/dev.tfvars
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TIDELOCK := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tidelock
 
-.PHONY: help demo test engine build fmt lint generate terraform-check terraform-e2e deny fuzz clean toolchain
+.PHONY: help demo test engine build fmt lint generate terraform-check terraform-e2e deny fuzz bench-check clean toolchain
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,10 @@ terraform-check: toolchain ## the Terraform module, as far as that needs no prov
 
 terraform-e2e: ## the Terraform module with the azurerm provider, where TIDELOCK_AZURERM_MIRROR names a mirror of it
 	@terraform/tests/e2e.sh
+
+bench-check: toolchain ## how long a file of 1,000 caches takes to check, beside terraform plan
+	cargo build --locked --release -p tidelock
+	TIDELOCK_BIN=$(TARGET_DIR)/release/tidelock cargo bench --locked -p tidelock-config --bench check
 
 deny: ## licences, banned crates and sources of every dependency (needs cargo-deny)
 	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
