@@ -226,6 +226,10 @@ fn what_cannot_be_read_is_said_in_words() {
     insta::assert_snapshot!(shown.map(|name| place.shown(&["check", name])).join("\n"));
     place.run(&["check", "empty.tfvars"]).ended(1, &["error[TL008]", "`environment` is missing", "--> empty.tfvars"]);
     place.run(&["check"]).ended(1, &["<FILE>", "Usage"]);
+    place.write("many.tfvars", "a=1\n".repeat(150));
+    place
+        .run(&["check", "many.tfvars"])
+        .ended(1, &["more findings are not shown", "more than 100 errors in many.tfvars"]);
 
     fs::set_permissions(place.path("dev.tfvars"), fs::Permissions::from_mode(0o000)).unwrap();
     fs::set_permissions(place.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();

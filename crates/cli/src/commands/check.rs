@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tidelock_config::rules::Family;
 use tidelock_config::{Checked, compare};
 
 use crate::args::{CheckArgs, Deny, Report};
@@ -14,7 +13,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::files::{self, Snapshot};
 use crate::input::{self, STDIN, STDIN_NAME};
 use crate::printer;
-use crate::views::findings::{CheckedFile, Findings, Summary, count, human};
+use crate::views::findings::{CheckedFile, Findings, Summary, count, human, is_last_word};
 use crate::views::{diff, findings_json, sarif};
 use mend::Mended;
 
@@ -120,8 +119,4 @@ fn compare_all(looked: &mut [Looked]) {
         // That there is more than is shown stays the last word.
         findings.sort_by_key(|finding| (is_last_word(finding), finding.span));
     }
-}
-
-fn is_last_word(finding: &tidelock_config::Diagnostic) -> bool {
-    finding.rule.family == Family::Reading && finding.rule.name == "too-many-findings"
 }

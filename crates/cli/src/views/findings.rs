@@ -74,15 +74,25 @@ fn closing(files: &[CheckedFile]) -> String {
         (1, [only]) => only.name.clone(),
         _ => count(read, "file"),
     };
+    let all = || files.iter().filter_map(|file| file.outcome.as_ref().ok().map(|found| (file, found)));
+    let findings = || all().flat_map(|(_, found)| &found.findings);
+    let number = |all, severity, noun| {
+        let is_cut = |finding: &&Diagnostic| is_last_word(finding) && finding.severity == severity;
+        match findings().filter(is_cut).count() {
+            0 => count(all, noun),
+            cut if cut == all => format!("more {noun}s than are shown"),
+            cut => format!("more than {}", count(all - cut, noun)),
+        }
+    };
+    let errors = || number(summary.errors, Severity::Error, "error");
+    let warnings = || number(summary.warnings, Severity::Warning, "warning");
     let mut said = match (summary.errors, summary.warnings) {
         (0, 0) if read == 0 => return String::new(),
         (0, 0) => format!("no findings in {place}"),
-        (errors, 0) => format!("{} in {place}", count(errors, "error")),
-        (0, warnings) => format!("{} in {place}", count(warnings, "warning")),
-        (errors, warnings) => format!("{}, {} in {place}", count(errors, "error"), count(warnings, "warning")),
+        (_, 0) => format!("{} in {place}", errors()),
+        (0, _) => format!("{} in {place}", warnings()),
+        (_, _) => format!("{}, {} in {place}", errors(), warnings()),
     };
-    let all = || files.iter().filter_map(|file| file.outcome.as_ref().ok().map(|found| (file, found)));
-    let findings = || all().flat_map(|(_, found)| &found.findings);
     if let Some(worst) = findings().min_by_key(|finding| finding.severity) {
         let others = findings().any(|finding| finding.rule != worst.rule);
         let what = if others { "more about one of them" } else { "more about it" };
@@ -97,6 +107,11 @@ fn closing(files: &[CheckedFile]) -> String {
         said.push_str(&format!("\n  {fixable} can be mended as shown: tidelock check --fix {}", names.join(" ")));
     }
     said
+}
+
+/// Whether a finding only says that there are more than are shown.
+pub(crate) fn is_last_word(finding: &Diagnostic) -> bool {
+    finding.rule.name == "too-many-findings"
 }
 
 /// "1 file", "2 files".
