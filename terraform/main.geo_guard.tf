@@ -1,6 +1,7 @@
 # What keeps a plan from emptying caches. To the provider linking is an update like any other, but Azure empties a database
 # that joins a group. So what exists is looked at before a plan is made: a cache that exists and is not linked with the member
-# that holds the links would be emptied, and that has to be asked for by name.
+# that keeps the links would be emptied, and that has to be asked for by name. And the links are not moved to another member,
+# which to the provider means to unlink everybody by force, and to link them again.
 
 locals {
   existing_caches = [for cache in flatten(data.azurerm_resources.caches[*].resources) : lower(cache.id)]
@@ -31,13 +32,15 @@ locals {
     ]
   }
 
-  # Caches of lower suffix order that are linked with the anchor, so that one of them held the links until now.
-  anchors_before = {
-    for group_key, link in local.links : group_key => [
-      for key in slice(local.caches_in_order, 0, index(local.caches_in_order, link.anchor)) : local.described_caches[key].key
-      if contains(local.linked_now[group_key], lower(local.cache_addresses[key]))
-    ]
-  }
+  # Anchors that a plan would replace, and the links with them. What else replaces a cache, a smaller size among it, only the
+  # provider finds out.
+  replaced_anchors = [
+    for group_key, anchor in data.azurerm_managed_redis.anchor : group_key
+    if(
+      anchor.location != local.described_caches[local.links[group_key].anchor].location
+      || anchor.high_availability_enabled != local.described_caches[local.links[group_key].anchor].config.high_availability_enabled
+    )
+  ]
 }
 
 data "azurerm_resources" "caches" {
@@ -51,4 +54,15 @@ data "azurerm_managed_redis" "anchor" {
 
   name                = each.value.name
   resource_group_name = each.value.resource_group_name
+}
+
+# Remembers at which member the links were made, as nothing in a configuration can see what the state holds.
+resource "terraform_data" "link_keeper" {
+  for_each = local.links
+
+  input = each.value.anchor
+
+  lifecycle {
+    ignore_changes = [input]
+  }
 }

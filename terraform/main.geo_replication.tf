@@ -23,8 +23,9 @@ locals {
   # suffix order, and in the state that holds this member.
   links = {
     for group_key, group in local.geo_groups : group_key => {
-      anchor = group.members[0]
-      others = slice(group.members, 1, length(group.members))
+      anchor    = group.members[0]
+      others    = slice(group.members, 1, length(group.members))
+      nicknames = distinct([for key in group.members : local.described_caches[key].config.default_database.geo_replication_group_name])
     }
     if contains(keys(local.caches), group.members[0])
   }
@@ -55,12 +56,20 @@ resource "azurerm_managed_redis_geo_replication" "this" {
 
   lifecycle {
     precondition {
+      condition     = length(each.value.nicknames) == 1 && each.value.nicknames[0] != null
+      error_message = "In geo group ${each.key} the caches do not all carry the same geo_replication_group_name: that match is the contract."
+    }
+    precondition {
       condition     = length(local.emptied_by_linking[each.key]) == 0
       error_message = "In geo group ${each.key} these caches would be EMPTIED: ${join(", ", local.emptied_by_linking[each.key])}. They exist and are not linked with ${each.value.anchor}, and a cache that joins a group loses what it holds. If the group was parted on purpose, take those that left it out of the group in the file. To link them again and lose their data, name them in may_be_emptied. See docs/terraform/geo-groups.md."
     }
     precondition {
-      condition     = length(local.anchors_before[each.key]) == 0
-      error_message = "In geo group ${each.key} the links were kept at a cache that the file has taken out of the group, and that is still a member in Azure: ${join(", ", local.anchors_before[each.key])}. Moving them now would unlink every member by force. Unlink that one first, then move the links by `state rm` and import. See docs/terraform/geo-groups.md."
+      condition     = !contains(local.replaced_anchors, each.key)
+      error_message = "In geo group ${each.key} the cache that keeps the links, ${each.value.anchor}, would be replaced because of its location or its high availability: every member would be unlinked by force, and emptied when it is linked to the new one. Take it out of the group first: docs/terraform/geo-groups.md."
+    }
+    precondition {
+      condition     = terraform_data.link_keeper[each.key].output == each.value.anchor
+      error_message = "In geo group ${each.key} the links are kept at ${terraform_data.link_keeper[each.key].output}, and the file would have them at ${each.value.anchor}. Moving them would unlink every member by force and empty those that are linked again. Have Azure's group as the file has it first, then move them in the state only: docs/terraform/geo-groups.md."
     }
   }
 

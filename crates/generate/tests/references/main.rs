@@ -142,7 +142,7 @@ fn tests_of_the_module_are_hcl() {
 #[test]
 fn no_reference_of_the_module_could_be_misspelt_unnoticed() {
     let pattern = Regex::new(
-        r"\b(each\.value|local|var|data\.[a-z_]+|azurerm_[a-z_]+|region|cache|credential|link|zone)\.[a-z_]+",
+        r"\b(each\.value|local|var|data\.[a-z_]+|azurerm_[a-z_]+|terraform_data|region|cache|credential|link|zone)\.[a-z_]+",
     )
     .unwrap();
     let mut files: Vec<_> = std::fs::read_dir(terraform()).unwrap().map(|entry| entry.unwrap().path()).collect();

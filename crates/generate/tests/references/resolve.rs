@@ -63,7 +63,8 @@ impl<'m> Resolver<'m> {
     }
 
     fn body(&mut self, body: &Body, scope: &Scope) {
-        for attribute in body.attributes() {
+        // What is ignored are arguments of the resource itself.
+        for attribute in body.attributes().filter(|attribute| attribute.key.as_str() != "ignore_changes") {
             self.shape(&attribute.value, scope);
         }
         for block in body.blocks() {
