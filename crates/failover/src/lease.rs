@@ -1,5 +1,6 @@
-//! Lease arithmetic: the holder counts from before it asked, the grantor from when it committed, and the margin covers
-//! what clocks may differ in rate. So the holder's lease ends before the grantor's, whatever the network did between.
+//! Lease arithmetic: the holder counts from before it asked; whoever waits for its end counts from when the renewal
+//! came to its own log, which was later than that, and adds a margin for what clocks may differ in rate. So the holder's
+//! count ends first, whatever the network did between.
 
 use std::time::Duration;
 
@@ -37,66 +38,11 @@ impl HeldLease {
     }
 }
 
-/// A lease as the register counts it: an upper bound of what any holder believes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GrantorLease {
-    /// Certainly over since then.
-    Lapsed {
-        /// Since when, margin included.
-        since: BootTime,
-    },
-    /// May be held until then, margin included.
-    Held {
-        /// Until when.
-        until: BootTime,
-    },
-}
-
-impl GrantorLease {
-    /// A lease of `length` committed at `now`.
-    #[must_use]
-    pub fn committed(now: BootTime, length: Duration, margin: Duration) -> Self {
-        Self::Held { until: now + length + margin }
-    }
-
-    /// Nobody can hold a lease from `now` on: it was given up.
-    #[must_use]
-    pub const fn given_up(now: BootTime) -> Self {
-        Self::Lapsed { since: now }
-    }
-
-    /// What must be assumed by a register that has just started and does not know what it granted before: the holder may
-    /// have renewed at the very last moment, and the clock of the time before is gone.
-    #[must_use]
-    pub fn unknown_after_restart(now: BootTime, length: Duration, margin: Duration) -> Self {
-        Self::committed(now, length, margin)
-    }
-
-    /// The same lease, with its end reached turned into a lapse.
-    #[must_use]
-    pub fn at(self, now: BootTime) -> Self {
-        match self {
-            Self::Held { until } if now >= until => Self::Lapsed { since: until },
-            other => other,
-        }
-    }
-
-    /// How long until it is certainly over; zero if it is.
-    #[must_use]
-    pub fn wait(self, now: BootTime) -> Duration {
-        match self.at(now) {
-            Self::Lapsed { .. } => Duration::ZERO,
-            Self::Held { until } => until.saturating_since(now),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const LENGTH: Duration = Duration::from_secs(3);
-    const MARGIN: Duration = Duration::from_millis(500);
 
     fn at(millis: u64) -> BootTime {
         BootTime::from_nanos(millis * 1_000_000)
@@ -112,28 +58,10 @@ mod tests {
     }
 
     #[test]
-    fn the_grantor_waits_past_every_holder() {
-        // Asked at 1000, committed as early as the same instant: the grantor's end is still a margin later.
-        let holder = HeldLease::granted(at(1000), LENGTH);
-        let grantor = GrantorLease::committed(at(1000), LENGTH, MARGIN);
-        let end = at(1000) + LENGTH + MARGIN;
-        assert!(!holder.is_valid(end - MARGIN));
-        assert_eq!(grantor.at(end - Duration::from_nanos(1)), grantor);
-        assert_eq!(grantor.at(end), GrantorLease::Lapsed { since: end });
-        assert_eq!(grantor.wait(at(1000)), LENGTH + MARGIN);
-    }
-
-    #[test]
     fn an_overtaken_answer_does_not_shorten_the_lease() {
         let early = HeldLease::granted(at(1000), LENGTH);
         let late = HeldLease::granted(at(2000), LENGTH);
         assert_eq!(late.extended_by(early), late);
         assert_eq!(early.extended_by(late), late);
-    }
-
-    #[test]
-    fn a_restarted_register_waits_a_whole_lease() {
-        let lease = GrantorLease::unknown_after_restart(at(0), LENGTH, MARGIN);
-        assert_eq!(lease.wait(at(0)), LENGTH + MARGIN);
     }
 }

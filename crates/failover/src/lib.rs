@@ -3,12 +3,20 @@
 //!
 //! Everything here is a function of its arguments; time comes in as [`tidelock_model::BootTime`].
 
-mod keeper;
+pub mod core;
+mod engine;
+pub mod group;
 mod lease;
-mod register;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 mod tail;
 
-pub use keeper::{Action, EngineRole, Held, Observed, Standing, Standpoint, Verdict, decide};
-pub use lease::{GrantorLease, HeldLease};
-pub use register::{Accepted, Record, Register, Rejection, Request, TRANSFER_DEADLINE, Transfer, TransferKind};
+pub use engine::{EngineRole, Standing};
+pub use lease::HeldLease;
 pub use tail::{History, Tail, tail_beyond};
+
+/// A span in whole milliseconds, for the wire.
+#[must_use]
+pub fn millis(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

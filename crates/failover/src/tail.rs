@@ -13,12 +13,19 @@ pub struct History {
 }
 
 /// What one engine has beyond another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tail {
     /// Nothing: following the writer loses nothing.
     None,
-    /// So many bytes of the stream.
-    Bytes(u64),
+    /// The end of the stream.
+    From {
+        /// The history that both share, by which the engine can be asked for the rest.
+        history: String,
+        /// The first byte nobody else has.
+        first: u64,
+        /// How many there are.
+        bytes: u64,
+    },
     /// The histories are not related: everything it holds may be its own.
     Unrelated,
 }
@@ -26,17 +33,30 @@ pub enum Tail {
 /// What `own` holds beyond `writer`.
 #[must_use]
 pub fn tail_beyond(own: &History, writer: &History) -> Tail {
-    // The last byte that both share.
-    let shared_until = if own.id == writer.id {
-        Some(writer.offset)
-    } else {
-        writer.forked_from.as_ref().filter(|(id, _)| *id == own.id).map(|(_, first_own)| first_own.saturating_sub(1))
-    };
-    match shared_until {
-        None => Tail::Unrelated,
-        Some(end) if own.offset <= end => Tail::None,
-        Some(end) => Tail::Bytes(own.offset - end),
+    let Some((history, shared_until)) = shared(own, writer) else { return Tail::Unrelated };
+    if own.offset <= shared_until {
+        return Tail::None;
     }
+    Tail::From { history, first: shared_until + 1, bytes: own.offset - shared_until }
+}
+
+/// The history both have gone through, and the last byte of it that both have.
+fn shared(own: &History, writer: &History) -> Option<(String, u64)> {
+    if own.id == writer.id {
+        return Some((own.id.clone(), writer.offset));
+    }
+    if let Some((ancestor, first_of_own)) = own.forked_from.as_ref().filter(|(id, _)| *id == writer.id) {
+        // It had to lead itself for a while, such as to serve another reader, and the old writer came back.
+        return Some((ancestor.clone(), first_of_own.saturating_sub(1).min(writer.offset)));
+    }
+    let (ancestor, first_of_writer) = writer.forked_from.as_ref()?;
+    let until = first_of_writer.saturating_sub(1);
+    if *ancestor == own.id {
+        return Some((own.id.clone(), until));
+    }
+    // Inside this region another engine had taken over before: both have forked from the same history.
+    let (own_ancestor, first_of_own) = own.forked_from.as_ref()?;
+    (own_ancestor == ancestor).then(|| (ancestor.clone(), until.min(first_of_own.saturating_sub(1))))
 }
 
 #[cfg(test)]
@@ -47,19 +67,31 @@ mod tests {
         History { id: id.into(), offset, forked_from: forked_from.map(|(id, first)| (id.into(), first)) }
     }
 
+    fn from(history: &str, first: u64, bytes: u64) -> Tail {
+        Tail::From { history: history.into(), first, bytes }
+    }
+
+    #[test]
+    fn an_engine_that_took_over_inside_the_region_shares_what_came_before() {
+        let writer = history("new", 150, Some(("old", 101)));
+        assert_eq!(tail_beyond(&history("second", 120, Some(("old", 111))), &writer), from("old", 101, 20));
+        assert_eq!(tail_beyond(&history("second", 95, Some(("old", 91))), &writer), from("old", 91, 5));
+        assert_eq!(tail_beyond(&history("second", 95, Some(("other", 91))), &writer), Tail::Unrelated);
+    }
+
     #[test]
     fn an_old_writer_that_stopped_at_the_fork_has_no_tail() {
         let writer = history("new", 150, Some(("old", 101)));
         assert_eq!(tail_beyond(&history("old", 100, None), &writer), Tail::None);
-        assert_eq!(tail_beyond(&history("old", 101, None), &writer), Tail::Bytes(1));
-        assert_eq!(tail_beyond(&history("old", 160, None), &writer), Tail::Bytes(60));
+        assert_eq!(tail_beyond(&history("old", 101, None), &writer), from("old", 101, 1));
+        assert_eq!(tail_beyond(&history("old", 160, None), &writer), from("old", 101, 60));
     }
 
     #[test]
     fn a_reader_of_the_same_history_is_never_ahead_unless_it_is() {
         let writer = history("new", 150, None);
         assert_eq!(tail_beyond(&history("new", 150, None), &writer), Tail::None);
-        assert_eq!(tail_beyond(&history("new", 151, None), &writer), Tail::Bytes(1));
+        assert_eq!(tail_beyond(&history("new", 151, None), &writer), from("new", 151, 1));
     }
 
     #[test]

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Location;
+use crate::resources::{Cache, CacheName, DnsZone, PrivateEndpoint, SecurityGroup, SubnetRef, Vault, VnetRef};
 
 /// Which environment a file is for. The published companion project spells two of them out; both spellings are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,166 +78,6 @@ impl RegionSuffix {
     }
 }
 
-/// Whether we create a resource or are told that it exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ResourceOrigin {
-    /// From `*_config`: ours to create.
-    Created,
-    /// From `*_datasource_config`: it exists; we only refer to it.
-    Existing,
-}
-
-/// A virtual network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VnetRef {
-    /// Its name in Azure.
-    pub name: String,
-    /// Its resource group.
-    pub resource_group: String,
-    /// Ours or given.
-    pub origin: ResourceOrigin,
-}
-
-/// A subnet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubnetRef {
-    /// Its name in Azure.
-    pub name: String,
-    /// The network it belongs to.
-    pub virtual_network: String,
-    /// That network's resource group.
-    pub resource_group: String,
-    /// Ours or given.
-    pub origin: ResourceOrigin,
-}
-
-/// A key vault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vault {
-    /// Its name in Azure: globally unique, 3 to 24 characters.
-    pub name: String,
-    /// Its resource group.
-    pub resource_group: String,
-    /// Ours or given.
-    pub origin: ResourceOrigin,
-}
-
-/// `clusteringPolicy` of the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ClusteringPolicy {
-    /// Clients follow MOVED themselves.
-    OSSCluster,
-    /// One endpoint in front of the shards.
-    EnterpriseCluster,
-    /// One shard.
-    NoCluster,
-}
-
-impl ClusteringPolicy {
-    /// Azure's spelling.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OSSCluster => "OSSCluster",
-            Self::EnterpriseCluster => "EnterpriseCluster",
-            Self::NoCluster => "NoCluster",
-        }
-    }
-}
-
-/// `evictionPolicy` of the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names are Redis's own
-pub enum EvictionPolicy {
-    AllKeysLFU,
-    AllKeysLRU,
-    AllKeysRandom,
-    VolatileLRU,
-    VolatileLFU,
-    VolatileTTL,
-    VolatileRandom,
-    NoEviction,
-}
-
-impl EvictionPolicy {
-    /// All of them, in the order of Azure's own description.
-    pub const ALL: [Self; 8] = [
-        Self::AllKeysLFU,
-        Self::AllKeysLRU,
-        Self::AllKeysRandom,
-        Self::VolatileLRU,
-        Self::VolatileLFU,
-        Self::VolatileTTL,
-        Self::VolatileRandom,
-        Self::NoEviction,
-    ];
-
-    /// Azure's spelling.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AllKeysLFU => "AllKeysLFU",
-            Self::AllKeysLRU => "AllKeysLRU",
-            Self::AllKeysRandom => "AllKeysRandom",
-            Self::VolatileLRU => "VolatileLRU",
-            Self::VolatileLFU => "VolatileLFU",
-            Self::VolatileTTL => "VolatileTTL",
-            Self::VolatileRandom => "VolatileRandom",
-            Self::NoEviction => "NoEviction",
-        }
-    }
-}
-
-/// The key of a cache in its `managed_redis_config` map, such as `primary`. Unique in the whole file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CacheName(pub String);
-
-impl fmt::Display for CacheName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-/// An Azure Managed Redis cluster and its one `default` database.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cache {
-    /// Its key in the file.
-    pub key: CacheName,
-    /// Its name in Azure, built from prefix, suffix and instance as the pattern does.
-    pub azure_name: String,
-    /// `sku_name`, such as `Balanced_B3`.
-    pub sku: String,
-    /// An in-region replica exists.
-    pub high_availability: bool,
-    /// The vault that holds this cache's credentials: a key of [`Region::vaults`].
-    pub vault_key: String,
-    /// Clustering policy of the database.
-    pub clustering: ClusteringPolicy,
-    /// Eviction policy of the database.
-    pub eviction: EvictionPolicy,
-    /// `geo_replication_group_name`, the group's nickname on Azure; absent if the cache is in no group.
-    pub group_nickname: Option<String>,
-}
-
-/// A private endpoint of a cache.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PrivateEndpoint {
-    /// Its key in the file.
-    pub key: String,
-    /// Its name in Azure.
-    pub azure_name: String,
-    /// The subnet it stands in: a key of [`Region::subnets`].
-    pub subnet_key: String,
-    /// The cache it leads to.
-    pub cache: CacheName,
-    /// `group_ids`: for a cache `redisEnterprise`.
-    pub group_ids: Vec<String>,
-    /// A fixed address, where one is demanded.
-    pub static_ip: Option<Ipv4Addr>,
-}
-
 /// Everything the file says about one region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
@@ -251,6 +91,12 @@ pub struct Region {
     pub vnets: BTreeMap<String, VnetRef>,
     /// Subnets by key.
     pub subnets: BTreeMap<String, SubnetRef>,
+    /// Network security groups by key.
+    #[serde(default)]
+    pub security_groups: BTreeMap<String, SecurityGroup>,
+    /// Private DNS zones by key; those that the file leaves unsaid are not here.
+    #[serde(default)]
+    pub dns_zones: BTreeMap<String, DnsZone>,
     /// Vaults by key.
     pub vaults: BTreeMap<String, Vault>,
     /// Caches by key.
@@ -328,6 +174,34 @@ impl Default for Timings {
     }
 }
 
+/// When, and to whom, the writer role may move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// A writer that has not been seen for this long is suspected.
+    pub detection: Duration,
+    /// A region that is further behind is not made writer unless a person accepts the loss.
+    pub lag_limit: Duration,
+    /// No automatic failover for so long after one.
+    pub hold_off: Duration,
+    /// Regions to be preferred as writers, best first.
+    pub prefer: Vec<Location>,
+    /// Regions that are made writer only by force.
+    pub never: Vec<Location>,
+}
+
+impl Default for Policy {
+    /// Detection 2 s, lag limit 10 s, hold-off 1 h, no preference.
+    fn default() -> Self {
+        Self {
+            detection: Duration::from_secs(2),
+            lag_limit: Duration::from_secs(10),
+            hold_off: Duration::from_secs(3600),
+            prefer: Vec::new(),
+            never: Vec::new(),
+        }
+    }
+}
+
 /// `dr_config`: what the pattern leaves unsaid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrConfig {
@@ -339,6 +213,9 @@ pub struct DrConfig {
     pub durability: Durability,
     /// Periods.
     pub timings: Timings,
+    /// When, and to whom, the writer role may move.
+    #[serde(default)]
+    pub policy: Policy,
     /// The recovery time the team's policy promises.
     pub rto_objective: Option<Duration>,
     /// The data loss, as a span of time, the team's policy accepts.

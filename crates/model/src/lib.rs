@@ -4,13 +4,18 @@
 mod clock;
 mod environment;
 mod ids;
+mod resources;
 mod roles;
 
 pub use clock::{BootClock, BootTime, Clock, ManualClock};
 pub use environment::{
-    Cache, CacheName, ClusteringPolicy, DrConfig, Durability, EnvName, Environment, EvictionPolicy, FailoverMode,
-    GeoGroup, GeoMember, PrivateEndpoint, Region, RegionSuffix, ResourceOrigin, SubnetRef, Timings, Vault, VnetRef,
+    DrConfig, Durability, EnvName, Environment, FailoverMode, GeoGroup, GeoMember, Policy, Region, RegionSuffix,
+    Timings,
 };
 pub use ids::{InvalidName, Location};
+pub use resources::{
+    Cache, CacheName, ClusteringPolicy, CustomerKey, DnsZone, EvictionPolicy, Module, Persistence, PrivateEndpoint,
+    ResourceOrigin, SecurityGroup, SecurityRule, SubnetRef, Vault, VaultSettings, VnetRef,
+};
 pub use roles::{Epoch, Generation, Role};
 pub use secrecy::{ExposeSecret, SecretString};
