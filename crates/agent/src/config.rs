@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tidelock_model::{Location, Timings};
+use tidelock_model::{Location, Policy, Timings};
+use tidelock_names::Network;
 
 /// One agent's configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,7 +17,7 @@ pub struct AgentConfig {
     pub group: String,
     /// Where this agent is.
     pub location: Location,
-    /// Who writes in epoch 1. Used once, by the agent that keeps the register.
+    /// Who writes in epoch 1. Used once, by the agent that seeds the register.
     pub seed_writer: Location,
     /// Where its control API listens.
     pub listen: SocketAddr,
@@ -26,10 +27,19 @@ pub struct AgentConfig {
     pub ca_file: PathBuf,
     /// Where its certificate and key come from.
     pub identity: IdentitySource,
+    /// Whom it asks for names, and where its connections to cache and vault come from.
+    #[serde(default, skip_serializing_if = "Network::is_default")]
+    pub network: Network,
     /// Its region's cache; none for a witness.
     pub cache: Option<CacheAccess>,
     /// Who keeps the register.
-    pub register: RegisterPlace,
+    pub register: RegisterMembers,
+    /// The regions with a cache.
+    pub members: Vec<Location>,
+    /// The policy may fail over by itself.
+    pub automatic: bool,
+    /// When, and to whom, the writer role may move.
+    pub policy: Policy,
     /// The other agents of the group, the witness included.
     pub peers: Vec<PeerConfig>,
     /// Its own region's gateways, as clients reach them.
@@ -62,9 +72,13 @@ pub struct VaultAccess {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheAccess {
-    /// The private endpoint.
-    pub endpoint: SocketAddr,
-    /// The name in its certificate.
+    /// The private endpoint. Without it `server_name` is looked up whenever a connection is opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<SocketAddr>,
+    /// The port, where the name is looked up.
+    #[serde(default = "cache_port")]
+    pub port: u16,
+    /// The cache's public name, which its certificate must carry.
     pub server_name: String,
     /// The vault with the credentials.
     pub vault: VaultAccess,
@@ -74,14 +88,19 @@ pub struct CacheAccess {
     pub access_key_secret: String,
 }
 
+/// Azure's port of a cache.
+const fn cache_port() -> u16 {
+    10_000
+}
+
 /// Who keeps the register.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum RegisterPlace {
-    /// This agent.
-    Here,
-    /// The peer at this location.
-    At(Location),
+#[serde(deny_unknown_fields)]
+pub struct RegisterMembers {
+    /// Whose agents vote: odd in number; the first seeds the register.
+    pub voters: Vec<Location>,
+    /// Whose agents only listen.
+    pub learners: Vec<Location>,
 }
 
 /// Another agent, as reached from here.

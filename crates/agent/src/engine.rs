@@ -1,11 +1,9 @@
 //! The region's engine, through its private endpoint, as the agent's own engine user: roles and ACL, never data.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
-use rustls_pki_types::ServerName;
+use tidelock_failover::core::Sighting;
 use tidelock_failover::{EngineRole, History, Standing};
 use tidelock_model::SecretString;
 use tidelock_redis_client::acl::{self, EngineProfile};
@@ -26,37 +24,25 @@ pub(crate) enum LookError {
     Leader,
 }
 
-/// What the engine says of itself.
-#[derive(Clone, Debug)]
-pub(crate) struct Sighting {
-    pub(crate) run_id: String,
-    pub(crate) role: EngineRole,
-    pub(crate) standing: Standing,
-    pub(crate) history: History,
-    pub(crate) keys: u64,
-}
-
 /// How the engine is reached.
 pub(crate) struct EngineAccess {
     options: ConnectOptions,
     connection: Option<Client>,
+    /// A command was sent and not answered, by this life of the agent or an earlier one: an engine that stands still may carry it out when it goes on.
+    overdue: bool,
 }
 
 impl EngineAccess {
-    pub(crate) fn new(
-        address: SocketAddr,
-        server_name: ServerName<'static>,
-        tls: Arc<ClientConfig>,
-        keeper_password: SecretString,
-    ) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, keeper_password: SecretString) -> Self {
         let options = ConnectOptions {
-            endpoint: Endpoint::Tls { address, server_name, config: tls },
+            endpoint,
             username: Some(acl::KEEPER_USER.to_owned()),
             password: Some(keeper_password),
             connect_timeout: CONNECT_TIMEOUT,
             command_timeout: COMMAND_TIMEOUT,
         };
-        Self { options, connection: None }
+        // What an earlier life of this agent has sent may still be on its way.
+        Self { options, connection: None, overdue: true }
     }
 
     /// Looks at the engine.
@@ -74,9 +60,9 @@ impl EngineAccess {
         })
     }
 
-    /// Its replication history, and nothing else: cheap enough to be asked every few milliseconds.
-    pub(crate) async fn history(&mut self) -> Result<History, LookError> {
-        Ok(history(&self.info().await?))
+    /// How it is reached, for a connection of another kind.
+    pub(crate) fn options(&self) -> ConnectOptions {
+        self.options.clone()
     }
 
     /// `REPLICAOF NO ONE`
@@ -112,13 +98,25 @@ impl EngineAccess {
     async fn run<A: AsRef<[u8]> + Sync>(&mut self, command: &[A]) -> Result<Value, ClientError> {
         let mut client = match self.connection.take() {
             Some(client) => client,
-            None => Client::connect(&self.options).await?,
+            None => self.connect().await?,
         };
         let answer = client.command(command).await;
-        if !matches!(answer, Err(ref err) if !matches!(err, ClientError::Server(_))) {
-            self.connection = Some(client);
+        match &answer {
+            Ok(_) | Err(ClientError::Server(_)) => self.connection = Some(client),
+            Err(_) => self.overdue = true,
         }
         answer
+    }
+
+    /// Nothing that an earlier connection has sent may be carried out any more once a new one is used: a late `REPLICAOF`
+    /// could wipe an engine that has become the writer meanwhile.
+    async fn connect(&mut self) -> Result<Client, ClientError> {
+        let mut client = Client::connect(&self.options).await?;
+        if self.overdue {
+            client.command(&["CLIENT", "KILL", "USER", acl::KEEPER_USER, "SKIPME", "yes"]).await?;
+            self.overdue = false;
+        }
+        Ok(client)
     }
 }
 

@@ -1,9 +1,11 @@
 //! The gateways' poll: what they are told, and what they are known to do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidelock_control::agent_api::{GatewayPoll, GatewayRoute, WriteRoute};
+use tidelock_model::BootTime;
 
 use crate::route;
 use crate::shared::{GatewayRecord, Shared};
@@ -30,12 +32,28 @@ pub(crate) async fn poll(shared: &Arc<Shared>, poll: GatewayPoll) -> GatewayRout
 fn note(shared: &Shared, poll: GatewayPoll) {
     let now = shared.now();
     shared.gateways.send_modify(|gateways| {
-        gateways
-            .retain(|_, record| now < record.authority_until || now.saturating_since(record.seen_at) < FORGET_AFTER);
+        forget(gateways, now);
         // What it was told before still binds until it has acknowledged a newer route.
         let authority_until = gateways.get(&poll.gateway).map_or(now, |record| record.authority_until);
         gateways.insert(poll.gateway.clone(), GatewayRecord { poll, seen_at: now, authority_until });
     });
+}
+
+fn forget(gateways: &mut BTreeMap<String, GatewayRecord>, now: BootTime) {
+    gateways.retain(|_, record| now < record.authority_until || now.saturating_since(record.seen_at) < FORGET_AFTER);
+}
+
+/// Whether one more gateway may poll under `name`. Those that are gone do not count.
+pub(crate) fn has_room(shared: &Shared, name: &str) -> bool {
+    let now = shared.now();
+    let mut room = true;
+    shared.gateways.send_modify(|gateways| {
+        if !gateways.contains_key(name) && gateways.len() >= MAX_GATEWAYS {
+            forget(gateways, now);
+            room = gateways.len() < MAX_GATEWAYS;
+        }
+    });
+    room
 }
 
 /// The promise and its record are made in one step, under the lock of the gateways' table: a drain that looks at the table
@@ -46,7 +64,8 @@ fn answer(shared: &Shared, name: &str) -> GatewayRoute {
     shared.gateways.send_modify(|gateways| {
         answer = shared.route.borrow().clone();
         if let (WriteRoute::Local { valid_for_ms }, Some(record)) = (&answer.writes, gateways.get_mut(name)) {
-            let until = shared.now() + Duration::from_millis(*valid_for_ms);
+            // The margin: the gateway counts on a clock of its own.
+            let until = shared.now() + Duration::from_millis(*valid_for_ms) + shared.settings.margin;
             record.authority_until = record.authority_until.max(until);
         }
     });
@@ -56,7 +75,7 @@ fn answer(shared: &Shared, name: &str) -> GatewayRoute {
 /// Gateways that may still send writes under a route older than `version`, and how many writes are on their way.
 pub(crate) fn not_drained(shared: &Shared, version: u64) -> Vec<String> {
     let now = shared.now();
-    if now < shared.earlier_authority_until {
+    if now < shared.earlier_authority_until() {
         return vec!["gateways of an earlier life of this agent (unknown)".to_owned()];
     }
     let gateways = shared.gateways.borrow();
@@ -80,6 +99,12 @@ pub(crate) fn staleness_ms(shared: &Shared) -> Option<u64> {
         record.poll.staleness_ms.map(|staleness| staleness.saturating_add(age))
     };
     shared.gateways.borrow().values().filter_map(aged).min()
+}
+
+/// Writes that this region's gateways have sent to its cache since they started.
+pub(crate) fn writes(shared: &Shared) -> u64 {
+    let sent = |record: &GatewayRecord| record.poll.counters.local_writes + record.poll.counters.peer_writes;
+    shared.gateways.borrow().values().map(sent).sum()
 }
 
 #[cfg(test)]
@@ -127,7 +152,9 @@ mod tests {
     fn what_an_earlier_life_of_the_agent_promised_is_waited_out() {
         let (shared, clock) = testing::shared_after_restart();
         assert_eq!(not_drained(&shared, 2).len(), 1, "an unknown gateway may still write");
-        clock.advance(shared.timings.lease);
+        clock.advance(shared.settings.lease);
+        assert_eq!(not_drained(&shared, 2).len(), 1, "its clock may be slower");
+        clock.advance(shared.settings.margin);
         assert!(not_drained(&shared, 2).is_empty());
     }
 
@@ -138,6 +165,17 @@ mod tests {
         assert_eq!(not_drained(&shared, 2).len(), 1);
         clock.advance(Duration::from_millis(1));
         assert!(not_drained(&shared, 2).is_empty());
+    }
+
+    #[test]
+    fn gateways_that_are_gone_make_room() {
+        let (shared, clock) = testing::shared();
+        for number in 0..MAX_GATEWAYS {
+            note(&shared, GatewayPoll { gateway: format!("g{number}"), ..poll_of(1, 0) });
+        }
+        assert!(has_room(&shared, "g0") && !has_room(&shared, "new"));
+        clock.advance(FORGET_AFTER);
+        assert!(has_room(&shared, "new"), "all of them have been silent for {FORGET_AFTER:?}");
     }
 
     #[test]

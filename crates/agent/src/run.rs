@@ -4,28 +4,32 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tidelock_control::{
-    CallError, Identity, IssuedIdentity, TlsSetupError, mtls_client_config, mtls_server_config, serve_mtls, trust_only,
+    CallError, IssuedIdentity, TlsSetupError, mtls_client_config, mtls_server_config, serve_mtls, trust_only,
 };
+use tidelock_failover::core::{Core, Settings};
 use tidelock_model::{Clock, SecretString};
+use tidelock_names::Resolver;
+use tidelock_redis_client::Endpoint;
 use tidelock_secrets::{ClientCredential, SecretsError, TokenSource, VAULT_SCOPE, VaultClient};
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, Api, CacheSide};
+use crate::api::{self, Api};
 use crate::canary::Canary;
-use crate::config::{AgentConfig, CacheAccess, IdentitySource, RegisterPlace, VaultAccess};
+use crate::config::{AgentConfig, CacheAccess, IdentitySource, VaultAccess};
 use crate::engine::EngineAccess;
-use crate::peers::Peers;
-use crate::register::{RegisterClient, RegisterHost, RegisterStore, RemoteRegister, SeenEpochs, StoreError};
-use crate::shared::{Engine, Shared};
-use crate::{keeper, peers, renewer, route, saga, watcher};
+use crate::peers::{Peers, QuorumTransport};
+use crate::register::{Register, RegisterSettings, SeenEpochs, StoreError};
+use crate::shared::{CacheSide, Shared};
+use crate::{driver, former, peers, recorder, route};
 
 /// Why an agent cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -89,33 +93,42 @@ pub async fn run(config: AgentConfig, clock: Arc<dyn Clock>, shutdown: Cancellat
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| AgentError::Listen { address: config.listen, source })?;
-    let vault = config.cache.as_ref().map(|cache| open_vault(&cache.vault, &ca_pem)).transpose()?;
+    let resolver = config.network.resolver();
+    let vault = config.cache.as_ref().map(|cache| open_vault(&config, &resolver, &cache.vault, &ca_pem)).transpose()?;
     let identity = identity(&config, vault.as_ref()).await?;
     let tls = mtls_client_config(&identity, &ca_pem)?;
-    let hosted = host_register(&config, &clock)?;
-    let register = register(&config, hosted.clone(), &tls)?;
-    let shared = Arc::new(shared(&config, Arc::clone(&clock), register, &tls)?);
     let cache = match (&config.cache, &vault) {
-        (Some(cache), Some(vault)) => Some(cache_side(&config, cache, vault, &ca_pem).await?),
+        (Some(cache), Some(vault)) => Some(cache_side(&config, &resolver, cache, vault, &ca_pem).await?),
         _ => None,
     };
     let server = mtls_server_config(&identity, &ca_pem)?;
+    let register = Arc::new(register(&config, &tls).await?);
+    let shared = Arc::new(shared(&config, clock, Arc::clone(&register), cache, &tls, shutdown.clone())?);
     tracing::info!(location = %config.location, witness = shared.witness, listen = %config.listen, "agent started");
 
-    let tasks = TaskTracker::new();
-    tasks.spawn(watcher::watch(Arc::clone(&shared), shutdown.clone()));
-    if let Some(cache) = &cache {
-        tasks.spawn(peers::keep_warm(Arc::clone(&shared), shutdown.clone()));
-        tasks.spawn(keeper::keep(Arc::clone(&shared), Arc::clone(&cache.engine), shutdown.clone()));
-        tasks.spawn(renewer::renew(Arc::clone(&shared), shutdown.clone()));
-        tasks.spawn(route::publish(Arc::clone(&shared), shutdown.clone()));
-        tasks.spawn(saga::abort_orphans(Arc::clone(&shared), shutdown.clone()));
-    }
-    let router = api::router(Api { shared, register: hosted, cache });
-    serve_mtls(listener, server, router, shutdown).await;
-    tasks.close();
-    tasks.wait().await;
+    start(&shared);
+    serve_mtls(listener, server, api::router(Api { shared: Arc::clone(&shared) }), shutdown).await;
+    shared.tasks.close();
+    shared.tasks.wait().await;
+    register.shutdown().await;
     Ok(())
+}
+
+fn start(shared: &Arc<Shared>) {
+    let tasks = &shared.tasks;
+    tasks.spawn(driver::tick(Arc::clone(shared)));
+    tasks.spawn(driver::follow(Arc::clone(shared)));
+    tasks.spawn(driver::confirm(Arc::clone(shared)));
+    tasks.spawn(driver::obey_generations(Arc::clone(shared)));
+    tasks.spawn(driver::keep_voters(Arc::clone(shared)));
+    for location in shared.peers.locations() {
+        tasks.spawn(peers::probe(Arc::clone(shared), location.clone()));
+    }
+    if shared.cache.is_some() {
+        tasks.spawn(driver::measure(Arc::clone(shared)));
+        tasks.spawn(recorder::record(Arc::clone(shared)));
+        tasks.spawn(former::remember(Arc::clone(shared)));
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AgentError> {
@@ -126,11 +139,16 @@ fn create_dir(path: &Path) -> Result<(), AgentError> {
     fs::create_dir_all(path).map_err(|source| AgentError::File { action: "create", path: path.to_owned(), source })
 }
 
-fn open_vault(access: &VaultAccess, ca_pem: &[u8]) -> Result<VaultClient, AgentError> {
+fn open_vault(
+    config: &AgentConfig,
+    resolver: &Resolver,
+    access: &VaultAccess,
+    ca_pem: &[u8],
+) -> Result<VaultClient, AgentError> {
     let bytes = read(&access.credential_file)?;
     let credential = ClientCredential::from_json(&bytes)
         .map_err(|err| AgentError::Config(format!("{}: {err}", access.credential_file.display())))?;
-    let http = tidelock_secrets::http_client(ca_pem)?;
+    let http = tidelock_secrets::http_client_in(&config.network, resolver, ca_pem)?;
     let tokens = TokenSource::new(http.clone(), credential, VAULT_SCOPE);
     Ok(VaultClient::new(http, &access.url, tokens)?)
 }
@@ -157,68 +175,81 @@ async fn identity(config: &AgentConfig, vault: Option<&VaultClient>) -> Result<I
     Ok(IssuedIdentity::from_bundle(&bundle))
 }
 
-fn host_register(config: &AgentConfig, clock: &Arc<dyn Clock>) -> Result<Option<Arc<dyn RegisterClient>>, AgentError> {
-    if !matches!(config.register, RegisterPlace::Here) {
-        return Ok(None);
-    }
-    let store = RegisterStore::open(&config.state_dir.join("register.redb"))?;
-    let host = RegisterHost::open(store, &config.group, &config.seed_writer, Arc::clone(clock), config.timings)?;
-    Ok(Some(Arc::new(host)))
+async fn register(config: &AgentConfig, tls: &ClientConfig) -> Result<Register, AgentError> {
+    let settings = RegisterSettings {
+        group: config.group.clone(),
+        me: config.location.clone(),
+        seed_writer: config.seed_writer.clone(),
+        dir: config.state_dir.clone(),
+        voters: config.register.voters.clone(),
+        learners: config.register.learners.clone(),
+        detection: config.policy.detection,
+        lease: config.timings.lease,
+    };
+    let transport = QuorumTransport::new(&config.environment, &config.peers, tls)?;
+    Ok(Register::open(settings, Arc::new(transport)).await?)
 }
 
-fn register(
-    config: &AgentConfig,
-    hosted: Option<Arc<dyn RegisterClient>>,
-    tls: &ClientConfig,
-) -> Result<Arc<dyn RegisterClient>, AgentError> {
-    match (&config.register, hosted) {
-        (_, Some(here)) => Ok(here),
-        (RegisterPlace::At(location), None) => {
-            let peer = config.peers.iter().find(|peer| peer.location == *location).ok_or_else(|| {
-                AgentError::Config(format!("the register is at {location}, which is no peer of this agent"))
-            })?;
-            let keeper = Identity::agent(config.environment.clone(), location.clone());
-            let client = tidelock_control::ControlClient::new(&keeper, peer.control, tls.clone())?;
-            Ok(Arc::new(RemoteRegister::new(client)))
-        }
-        (RegisterPlace::Here, None) => Err(AgentError::Config("the register was not opened".to_owned())),
+fn settings(config: &AgentConfig) -> Settings {
+    let links = config.peers.iter().filter_map(|peer| peer.link.map(|link| (peer.location.clone(), link)));
+    Settings {
+        me: config.location.clone(),
+        witness: config.cache.is_none(),
+        members: config.members.clone(),
+        voters: config.register.voters.clone(),
+        links: links.collect(),
+        lease: config.timings.lease,
+        margin: config.timings.margin,
+        detection: config.policy.detection,
+        lag_limit: config.policy.lag_limit,
+        hold_off: config.policy.hold_off,
+        automatic: config.automatic,
+        prefer: config.policy.prefer.clone(),
+        never: config.policy.never.iter().cloned().collect(),
     }
 }
 
 fn shared(
     config: &AgentConfig,
     clock: Arc<dyn Clock>,
-    register: Arc<dyn RegisterClient>,
+    register: Arc<Register>,
+    cache: Option<CacheSide>,
     tls: &ClientConfig,
+    shutdown: CancellationToken,
 ) -> Result<Shared, AgentError> {
-    let peers = Peers::new(&config.environment, &config.peers, tls)?;
     let started = clock.now();
+    let settings = settings(config);
     Ok(Shared {
         environment: config.environment.clone(),
+        group: config.group.clone(),
         location: config.location.clone(),
         witness: config.cache.is_none(),
-        timings: config.timings,
-        earlier_authority_until: started + config.timings.lease,
+        started,
+        core: Mutex::new(Core::new(settings.clone(), started)),
+        settings,
+        learners: config.register.learners.clone(),
         clock,
-        peers,
-        register,
-        seen: std::sync::Mutex::new(SeenEpochs::open(&config.state_dir.join("seen.json"))?),
-        heard: watch::channel(None).0,
-        engine: watch::channel(Engine::Unknown("not looked at yet".to_owned())).0,
-        lease: watch::channel(None).0,
-        drain: watch::channel(None).0,
+        peers: Peers::new(&config.environment, &config.peers, tls)?,
+        register: Some(register),
+        seen: Mutex::new(SeenEpochs::open(&config.state_dir.join(crate::register::SEEN_FILE))?),
         route: watch::channel(route::initial(started)).0,
-        saga: watch::channel(None).0,
         gateways: watch::channel(BTreeMap::new()).0,
-        handed_over: watch::channel(None).0,
-        discard: watch::channel(None).0,
-        look: Notify::new(),
-        moving: Arc::new(Mutex::new(())),
+        cache,
+        state_dir: config.state_dir.clone(),
+        salvage_dir: config.state_dir.join("salvage"),
+        writes_per_s: AtomicU64::new(0),
+        stepped: Notify::new(),
+        probe_now: watch::channel(0).0,
+        waiters: Mutex::new(BTreeMap::new()),
+        next_request: AtomicU64::new(0),
+        tasks: TaskTracker::new(),
+        shutdown,
     })
 }
 
 async fn cache_side(
     config: &AgentConfig,
+    resolver: &Resolver,
     cache: &CacheAccess,
     vault: &VaultClient,
     ca_pem: &[u8],
@@ -227,7 +258,17 @@ async fn cache_side(
         .map_err(|_| AgentError::Config(format!("{:?} is not a server name", cache.server_name)))?;
     let password = secret(vault, &cache.vault, &cache.keeper_secret).await?;
     let access_key = secret(vault, &cache.vault, &cache.access_key_secret).await?;
-    let engine = EngineAccess::new(cache.endpoint, server_name, Arc::new(trust_only(ca_pem)?), password);
-    let canary = Canary { gateways: config.gateways.clone(), access_key };
-    Ok(CacheSide { engine: Arc::new(Mutex::new(engine)), canary })
+    let dial = match cache.endpoint {
+        Some(address) => config.network.dial(resolver, address.ip().to_string(), address.port()),
+        None => config.network.dial(resolver, &cache.server_name, cache.port),
+    };
+    let endpoint = Endpoint::Named { dial, server_name, config: Arc::new(trust_only(ca_pem)?) };
+    let engine = EngineAccess::new(endpoint, password);
+    let canary = Canary {
+        gateways: config.gateways.clone(),
+        access_key: Mutex::new(access_key),
+        vault: vault.clone(),
+        secret: cache.access_key_secret.clone(),
+    };
+    Ok(CacheSide { engine: tokio::sync::Mutex::new(engine), canary })
 }

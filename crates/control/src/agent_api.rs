@@ -1,11 +1,14 @@
 //! The agent's wire types: what operators, other agents and the region's own gateways ask of it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use tidelock_model::{Epoch, Location, Role};
 
-use crate::register_api::{RegisterView, TransferKind};
+use crate::register_api::RegisterView;
+pub use tidelock_failover::core::{Handed, PeerView};
+pub use tidelock_failover::group::{AtRisk, SagaKind};
 
 /// What a gateway tells its region's agent, and asks. The agent answers at once when its route is newer than
 /// `known_version`, otherwise when `hold_ms` are over.
@@ -98,6 +101,9 @@ pub struct GatewayRoute {
     /// A time in which there certainly was no writer, so that the local cache did not grow staler in it; none if there was
     /// none lately.
     pub no_writer: Option<NoWriterSpan>,
+    /// The other regions' gateways, as reached from this region: whichever becomes the writer, the way there is open.
+    #[serde(default)]
+    pub others: BTreeMap<Location, Vec<SocketAddr>>,
 }
 
 /// The engine behind a region's cache, as its agent sees it.
@@ -148,6 +154,24 @@ pub enum EngineState {
     },
 }
 
+/// What became of writes that only this region's engine held when it came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum SalvageView {
+    /// They are being saved.
+    Running,
+    /// They are in this file, on the machine of that region's agent.
+    Saved {
+        /// Where.
+        path: String,
+    },
+    /// They cannot be saved.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
 /// One agent's answer to `status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentStatus {
@@ -159,20 +183,37 @@ pub struct AgentStatus {
     pub pid: u32,
     /// Its role for the group; none for a witness or while the register is unknown.
     pub role: Option<Role>,
-    /// The newest register state it knows.
+    /// The newest register state it has applied, without the role changes that have ended.
     pub register: Option<RegisterView>,
-    /// How old that is.
+    /// How long ago a majority has confirmed that nothing newer was committed; none if it never has.
     pub register_age_ms: Option<u64>,
     /// What remains of its lease, if it holds one.
     pub lease_remaining_ms: Option<u64>,
+    /// How long it has not seen the writer, by both signals.
+    #[serde(default)]
+    pub suspects_for_ms: Option<u64>,
+    /// What would be lost if this region took over now, without what the writer may still acknowledge until its lease is
+    /// over; none for a witness and for the writer.
+    #[serde(default)]
+    pub at_risk: Option<AtRisk>,
     /// Its engine; none for a witness or while it cannot be reached.
     pub engine: Option<EngineView>,
     /// Why the engine cannot be reached, if so.
     pub engine_error: Option<String>,
+    /// Writes that only this engine held when it came back.
+    #[serde(default)]
+    pub salvage: Option<SalvageView>,
+    /// Files of such writes that are kept here, from this return or an earlier one.
+    #[serde(default)]
+    pub salvaged_files: Vec<String>,
+    /// Notes in the same place about what its killed engines held and nobody has: paths on its machine.
+    #[serde(default)]
+    pub gone_files: Vec<String>,
+    /// Writes a second, lately, that gateways here have sent to the local cache.
+    #[serde(default)]
+    pub writes_per_s: u64,
     /// Gateways that have polled recently.
     pub gateways: Vec<GatewayView>,
-    /// A saga it runs.
-    pub saga: Option<SagaView>,
 }
 
 /// A gateway as its agent sees it.
@@ -188,109 +229,61 @@ pub struct GatewayView {
     pub counters: GatewayCounters,
 }
 
-/// A request to move the writer role to the region whose agent is asked.
+/// A request for a role change, to the agent of the region it is about; for a detach, to the agent of another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SagaRequest {
-    /// Planned or forced.
-    pub kind: TransferKind,
+    /// What the caller calls it, so that it can ask again after an answer that did not come: the same id is begun once.
+    pub id: String,
+    /// What is wanted.
+    pub kind: SagaKind,
+    /// Which region is to be writer, or taken out.
+    pub to: Location,
     /// The epoch the operator saw; refused if it has moved on.
     pub expected: Epoch,
-    /// Go on although a guard advises against it (the writer looks healthy).
+    /// Go on although a guard advises against it.
     #[serde(default)]
     pub force: bool,
+    /// Go on although more than the limit may be lost.
+    #[serde(default)]
+    pub accept_loss: bool,
+    /// The operator attests that the old writer's region is down: a failover may start a new generation of the register
+    /// without a majority. It stays marked unfenced until the old region is seen to obey.
+    #[serde(default)]
+    pub attest_down: bool,
 }
 
-/// What a saga is doing, in the order in which it can happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SagaStep {
-    /// Guards are checked and the register is told.
-    Begin,
-    /// The old writer stops acknowledging: it hands over, or its lease runs out.
-    Fence,
-    /// What may be lost is measured; in a switchover, the target catches up.
-    Measure,
-    /// The next epoch is granted.
-    Grant,
-    /// The target's engine becomes a leader and opens for writes.
-    Promote,
-    /// The new writer acknowledges a canary write through a gateway's path.
-    Verify,
-    /// Done.
-    Done,
-}
-
-/// One finished or running step of a saga.
+/// A role change has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SagaEvent {
-    /// Which step.
-    pub step: SagaStep,
-    /// Since the saga began, at the end of the step.
-    pub at_ms: u64,
-    /// What was done or seen, in words.
-    pub detail: String,
-}
-
-/// How a saga ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "outcome")]
-pub enum SagaOutcome {
-    /// The target is the writer of `epoch`.
-    Done {
-        /// The new epoch.
-        epoch: Epoch,
-    },
-    /// The target has been granted `epoch`, but does not write yet. Its agent goes on trying.
-    Pending {
-        /// The new epoch.
-        epoch: Epoch,
-        /// What is in the way.
-        reason: String,
-    },
-    /// Nothing was changed: the system serves as before.
-    Refused {
-        /// Why, and what to do.
-        refusal: crate::Refusal,
-    },
-}
-
-/// A saga, running or ended. Kept by the agent until its next one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SagaView {
+pub struct SagaBegun {
     /// Its id.
     pub id: String,
-    /// Planned or forced.
-    pub kind: TransferKind,
-    /// Who is to be writer.
-    pub to: Location,
-    /// Who was.
-    pub from: Location,
-    /// The epoch it began under.
-    pub from_epoch: Epoch,
-    /// What has happened so far.
-    pub events: Vec<SagaEvent>,
-    /// Span of acknowledged writes that may be lost (failover only), in milliseconds; an upper bound.
-    pub at_risk_ms: Option<u64>,
-    /// How it ended; none while it runs.
-    pub outcome: Option<SagaOutcome>,
 }
 
-/// Agent to agent, in a switchover: stop acknowledging writes of `epoch`, and say where the stream ends.
+/// Agent to agent, in a switchover: stop acknowledging writes, and say where the stream ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandoverRequest {
-    /// The transfer, already begun in the register.
-    pub transfer_id: String,
-    /// The epoch that ends.
-    pub epoch: Epoch,
+    /// The saga, already begun in the register.
+    pub saga: String,
 }
 
-/// The old writer's answer: no write of that epoch will be acknowledged beyond this point, and the lease is given up.
+/// Holds automatic failover, or lets it go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HandoverReply {
-    /// The replication history's id.
-    pub replication_id: String,
-    /// Its end, in bytes: a replica that has reached it has everything that was ever acknowledged.
-    pub offset: u64,
+#[serde(rename_all = "snake_case", tag = "policy")]
+pub enum PolicyRequest {
+    /// No automatic failover from now on.
+    Pause {
+        /// In the operator's words.
+        reason: String,
+    },
+    /// Automatic failover may happen again; the last one is acknowledged.
+    Resume,
+}
+
+/// One part of the register to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuorumMessage {
+    /// Opaque here.
+    pub message: String,
 }
 
 /// Bring this region's isolated engine back as a reader.

@@ -11,7 +11,10 @@
 //! | `GET /v1/links` | [`LinkView`]s: how each cache's engine is reached from each other region |
 //! | `PUT /v1/workloads/{name}` | [`WorkloadSpec`] -> [`ProcessView`]; runs and supervises a process in a region |
 //! | `POST /v1/processes/{name}/kill` | [`KillRequest`]; one process, which its supervisor then restarts |
+//! | `POST /v1/databases/signal` | [`EngineSignal`] -> the [`ProcessView`] of the engine that got it |
 //! | `PUT /v1/wan` | [`WanSettings`] |
+//! | `GET`, `PUT /v1/faults` | [`FaultSettings`](crate::cloud_faults::FaultSettings): what the cloud does wrong |
+//! | `POST /v1/principals` | object ids, at most [`PRINCIPALS_MAX`]: the directory knows them from now on |
 //! | `POST /v1/shutdown` | ends every process, then the cloud itself |
 
 use std::collections::BTreeMap;
@@ -20,6 +23,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tidelock_model::Location;
+
+/// The address number of a region's DNS server.
+pub const DNS_HOST: u8 = 249;
+/// Its port: 53 takes privileges.
+pub const DNS_PORT: u16 = 5353;
+
+/// Principals that the directory can be told of.
+pub const PRINCIPALS_MAX: usize = 4096;
 
 /// A region's own range of loopback addresses: `network`.0/24.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +49,12 @@ impl RegionNetwork {
     pub fn host(&self, host: u8) -> Ipv4Addr {
         let [a, b, c, _] = self.network.octets();
         Ipv4Addr::new(a, b, c, host)
+    }
+
+    /// The region's DNS server.
+    #[must_use]
+    pub fn dns_server(&self) -> SocketAddr {
+        SocketAddr::new(self.host(DNS_HOST).into(), DNS_PORT)
     }
 }
 
@@ -72,6 +89,31 @@ pub struct ProcessView {
     pub restarts: u32,
     /// Its log file.
     pub log: PathBuf,
+    /// What it is for a database, if it is an engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineView>,
+}
+
+/// An engine's part in its database, inside its region. Which region is the writer is another matter: the regions'
+/// agents decide that, and this never changes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineView {
+    /// The database's ARM id.
+    pub database_id: String,
+    /// What it is now.
+    pub role: InRegionRole,
+    /// Whether it could take over at once. Of a primary it says whether its replica could.
+    pub replica_ready: bool,
+}
+
+/// The two engines of a database with high availability; without, there is only the primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InRegionRole {
+    /// The private endpoint and the links from other regions lead to it.
+    Primary,
+    /// It follows the primary, and nobody reaches it until it takes the primary's place.
+    Replica,
 }
 
 /// A region as the cloud sees it.
@@ -149,6 +191,17 @@ pub struct WorkloadSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KillRequest {
     /// The signal: `kill`, `stop` or `cont`.
+    pub signal: KillSignal,
+}
+
+/// A signal for whichever engine has a part in a database now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineSignal {
+    /// The database's ARM id.
+    pub database_id: String,
+    /// Which of its engines.
+    pub role: InRegionRole,
+    /// The signal.
     pub signal: KillSignal,
 }
 

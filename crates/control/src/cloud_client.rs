@@ -1,5 +1,6 @@
 //! The client of the local cloud's control API, and of anything that speaks HTTP with JSON on a Unix socket.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,9 +13,10 @@ use tidelock_model::{Location, SecretString};
 use tokio::net::UnixStream;
 
 use crate::cloud_api::{
-    CloudStatus, KillRequest, KillSignal, LinkView, ProcessView, RegionNetwork, RouteSpec, RouteView, WanSettings,
-    WorkloadSpec,
+    CloudStatus, EngineSignal, KillRequest, KillSignal, LinkView, ProcessView, RegionNetwork, RouteSpec, RouteView,
+    WanSettings, WorkloadSpec,
 };
+use crate::cloud_faults::FaultSettings;
 use crate::error::{CallError, Refusal};
 
 /// The largest answer that is read, in bytes.
@@ -270,12 +272,36 @@ impl CloudControl {
         self.socket.post(&format!("/v1/processes/{name}/kill"), &KillRequest { signal }, QUICK).await
     }
 
+    /// Sends a signal to the engine that has a part in a database now, and says which process that was.
+    ///
+    /// # Errors
+    /// As [`CallError`] says.
+    pub async fn signal_engine(&self, signal: &EngineSignal) -> Result<ProcessView, CallError> {
+        self.socket.post("/v1/databases/signal", signal, QUICK).await
+    }
+
     /// Sets the relay's delay and stalled directions.
     ///
     /// # Errors
     /// As [`CallError`] says.
     pub async fn set_wan(&self, settings: &WanSettings) -> Result<(), CallError> {
         self.socket.put("/v1/wan", settings, QUICK).await
+    }
+
+    /// What the cloud is told to do wrong, as far as it has not happened yet.
+    ///
+    /// # Errors
+    /// As [`CallError`] says.
+    pub async fn faults(&self) -> Result<FaultSettings, CallError> {
+        self.socket.get("/v1/faults", QUICK).await
+    }
+
+    /// Replaces what the cloud is told to do wrong.
+    ///
+    /// # Errors
+    /// As [`CallError`] says.
+    pub async fn set_faults(&self, settings: &FaultSettings) -> Result<(), CallError> {
+        self.socket.put("/v1/faults", settings, SLOW).await
     }
 
     /// Ends every process of the cloud, then the cloud. It is answered before the cloud itself ends.
@@ -298,6 +324,14 @@ impl CloudControl {
             client_id: answer.client_id,
             client_secret: SecretString::from(answer.client_secret),
         })
+    }
+
+    /// Makes principals known to the directory: roles can be given to nobody else.
+    ///
+    /// # Errors
+    /// As [`CallError`] says.
+    pub async fn add_principals(&self, object_ids: &BTreeSet<String>) -> Result<(), CallError> {
+        self.socket.post("/v1/principals", object_ids, SLOW).await
     }
 
     /// The agent's account on the engine of a database, by the database's ARM id.

@@ -20,10 +20,10 @@ pub enum RefusalCode {
     AlreadyWriter,
     /// Another transfer of the writer role is under way.
     TransferInProgress,
-    /// The previous lease may still be valid; try again after `retry_after_ms`.
-    LeaseNotOver,
     /// A guard refuses: the target is not fit to be writer, or would lose more than allowed.
     Guard,
+    /// The register has no majority, or does not answer.
+    NoQuorum,
     /// The other side cannot do it now; nothing was changed.
     Unavailable,
 }

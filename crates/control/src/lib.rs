@@ -10,6 +10,7 @@ mod authority;
 mod client;
 pub mod cloud_api;
 pub mod cloud_client;
+pub mod cloud_faults;
 mod error;
 mod identity;
 pub mod register_api;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidelock_model::Location;
+use tidelock_names::Network;
 
+use crate::durable::RemoteDurability;
 use crate::error::GatewayError;
 
 /// One gateway process.
@@ -27,10 +29,16 @@ pub struct GatewayConfig {
     pub agent: SocketAddr,
     /// The certificate of the environment's authority, PEM.
     pub ca_pem: PathBuf,
+    /// Whom it asks for names, and where its connections to cache and vault come from.
+    #[serde(default, skip_serializing_if = "Network::is_default")]
+    pub network: Network,
     /// The cache's private endpoint.
     pub cache: CacheEndpoint,
     /// The region's own vault.
     pub vault: VaultAccess,
+    /// Writes are acknowledged only when another region has them; by default when this region's cache has them.
+    #[serde(default)]
+    pub durability: Option<RemoteDurability>,
     /// Periods; by default those of the design.
     #[serde(default)]
     pub timings: GatewayTimings,
@@ -43,12 +51,21 @@ pub struct GatewayConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheEndpoint {
-    /// Address of the private endpoint (TLS).
-    pub address: SocketAddr,
-    /// The name its certificate must carry.
+    /// Address of the private endpoint (TLS). Without it `server_name` is looked up whenever a connection is opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<SocketAddr>,
+    /// The port, where the name is looked up.
+    #[serde(default = "cache_port")]
+    pub port: u16,
+    /// The cache's public name, which its certificate must carry.
     pub server_name: String,
     /// The cache's key in the tfvars file, such as `primary`: part of its secrets' names.
     pub key: String,
+}
+
+/// Azure's port of a cache.
+const fn cache_port() -> u16 {
+    10_000
 }
 
 /// How the vault is reached.

@@ -11,6 +11,7 @@ use tidelock_resp::{ReplyKind, ScannedReply, parse};
 
 use crate::counters::count;
 use crate::downstream::{Downstream, Gone};
+use crate::durable::{Held, RemoteDurability};
 use crate::executor::{Executor, Mode};
 use crate::fence::Permit;
 use crate::limits::{COALESCE_BELOW, EPOCH_GRACE, REFUSAL_GRACE, REPLY_TIMEOUT};
@@ -61,6 +62,8 @@ struct Run<'a> {
     left: usize,
     last_progress: BootTime,
     epoch_ended: Option<BootTime>,
+    /// Replies that another region's confirmation is awaited for.
+    held: Option<Held>,
 }
 
 impl Executor {
@@ -83,15 +86,21 @@ impl Executor {
                 return Ok(Ending::NotSent("this region is not the writer at this moment".to_owned()));
             }
         }
-        queue(&mut upstream, batch, burst.items);
+        let durability = self.shared.durability.filter(|_| permit.is_some());
+        queue(&mut upstream, batch, burst, durability);
         let mut bound = self.bound;
+        upstream.wrote |= orders(batch, burst.items).any(|order| !order.read);
         for order in orders(batch, burst.items) {
             bound = bound.after(order.step, burst.slot);
         }
         let last_progress = fence.now();
-        let mut run = Run { burst, upstream, permit, left: burst.items, last_progress, epoch_ended: None };
+        let held = durability.map(|durability| Held::new(durability, burst.writes));
+        let mut run = Run { burst, upstream, permit, left: burst.items, last_progress, epoch_ended: None, held };
         let stopped = self.serve(&mut run, batch, client).await;
         let left = run.left;
+        if let Some(held) = run.held.take() {
+            held.give_up("whether another region has it is not known", &mut client.output);
+        }
         match stopped {
             Ok(None) => {
                 *self.slot(burst.slot) = Some(run.upstream);
@@ -143,11 +152,11 @@ impl Executor {
             if let Some(stop) = self.take_replies(run, batch, client) {
                 return Ok(Some(stop));
             }
-            if run.left == 0 {
+            if run.left == 0 && run.held.is_none() {
                 let stray = !run.upstream.receive.buffer.is_empty();
                 return Ok(stray.then(|| Stop::Lost("the upstream sent more than was asked for".to_owned())));
             }
-            let blocked = matches!(batch.front(), Some(Pending::Do(order)) if order.blocks);
+            let blocked = run.left > 0 && matches!(batch.front(), Some(Pending::Do(order)) if order.blocks);
             if client.finished && blocked {
                 return Err(Gone::ClosedWhileBlocked);
             }
@@ -218,9 +227,22 @@ impl Executor {
         batch: &mut VecDeque<Pending>,
         client: &mut Downstream,
     ) -> Option<Stop> {
-        while run.left > 0 {
+        while run.left > 0 || run.held.is_some() {
+            if run.held.as_ref().is_some_and(|held| held.due) {
+                match self.take_confirmation(run, client) {
+                    Ok(true) => continue,
+                    Ok(false) => return None,
+                    Err(stop) => return Some(stop),
+                }
+            }
+            if run.left == 0 {
+                return Some(Stop::Lost("a burst was answered without its writes".to_owned()));
+            }
             if let Some(Pending::Answer(answer)) = batch.front() {
-                client.output.extend_from_slice(answer);
+                match &mut run.held {
+                    Some(held) => held.hold(false, answer.clone()),
+                    None => client.output.extend_from_slice(answer),
+                }
                 count(&self.counters.refused);
             } else {
                 let (reply, bytes) = match run.upstream.receive.next() {
@@ -251,6 +273,25 @@ impl Executor {
             run.left -= 1;
         }
         None
+    }
+
+    /// Takes the answer of `WAIT`, and relays what was held for it. False if it has not come yet.
+    fn take_confirmation(&self, run: &mut Run<'_>, client: &mut Downstream) -> Result<bool, Stop> {
+        let reply = run.upstream.receive.next().map_err(|err| Stop::Lost(err.to_string()))?;
+        let Some((reply, bytes)) = reply else { return Ok(false) };
+        if reply.kind == ReplyKind::Push {
+            return Ok(true);
+        }
+        if !self.shared.fence.may_acknowledge(run.burst.epoch) {
+            return Err(Stop::Lost("the lease ended before another region's confirmation came".to_owned()));
+        }
+        if let Some(held) = run.held.take() {
+            if let Some(permit) = &mut run.permit {
+                (0..held.writes()).for_each(|_| permit.answered());
+            }
+            held.settle(&bytes, &mut client.output);
+        }
+        Ok(true)
     }
 
     /// Relays one reply, if the fence allows it.
@@ -289,6 +330,7 @@ impl Executor {
             }
         }
         if order.is_write()
+            && run.held.is_none()
             && let Some(permit) = &mut run.permit
         {
             permit.answered();
@@ -298,7 +340,11 @@ impl Executor {
             Step::Execute | Step::Discard => self.broken = crate::executor::Broken::default(),
             _ => {}
         }
-        out.extend_from_slice(order.answer_instead.as_ref().unwrap_or(bytes));
+        let answer = order.answer_instead.as_ref().unwrap_or(bytes);
+        match &mut run.held {
+            Some(held) => held.hold(order.is_write(), answer.clone()),
+            None => out.extend_from_slice(answer),
+        }
         None
     }
 }
@@ -312,10 +358,12 @@ fn text_of(reply: &Bytes) -> String {
     parse(reply).ok().and_then(|value| value.as_error()).unwrap_or_default()
 }
 
-/// Hands the commands to the upstream; short ones together.
-fn queue(upstream: &mut Upstream, batch: &VecDeque<Pending>, items: usize) {
+/// Hands the commands to the upstream; short ones together. What waits for other regions goes right behind the last write:
+/// further on a transaction may have been opened.
+fn queue(upstream: &mut Upstream, batch: &VecDeque<Pending>, burst: &Burst, durability: Option<RemoteDurability>) {
     let mut together = BytesMut::new();
-    for order in orders(batch, items) {
+    let mut writes_left = burst.writes;
+    for order in orders(batch, burst.items) {
         if order.raw.len() < COALESCE_BELOW {
             together.extend_from_slice(&order.raw);
         } else {
@@ -323,6 +371,12 @@ fn queue(upstream: &mut Upstream, batch: &VecDeque<Pending>, items: usize) {
                 upstream.send.push(together.split().freeze());
             }
             upstream.send.push(order.raw.clone());
+        }
+        if order.is_write() {
+            writes_left = writes_left.saturating_sub(1);
+            if let Some(durability) = durability.filter(|_| writes_left == 0) {
+                together.extend_from_slice(&durability.command());
+            }
         }
     }
     if !together.is_empty() {

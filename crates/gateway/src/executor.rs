@@ -1,18 +1,19 @@
 //! Carries out a connection's commands in order: places each, opens what is needed, waits while there is no writer.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tidelock_model::{BootTime, Epoch};
+use tidelock_model::{BootTime, Epoch, Location};
 use tokio::sync::watch;
 
 use crate::connect::ConnectError;
 use crate::counters::{Counters, count};
 use crate::downstream::{Downstream, Gone};
 use crate::exchange::{Burst, Ending};
-use crate::limits::{LOCAL_RETRY_AFTER, RETRY_PAUSE};
+use crate::limits::{LOCAL_RETRY_AFTER, READY_LIMIT, RETRY_PAUSE};
 use crate::place::{Bound, Place, burst_from, place};
 use crate::plan::{Order, Pending, Step};
 use crate::reply;
@@ -52,7 +53,9 @@ pub(crate) struct Executor {
     pub(crate) bound: Bound,
     pub(crate) broken: Broken,
     pub(crate) changes: watch::Receiver<u64>,
-    local_down_until: Option<BootTime>,
+    pub(crate) local_down_until: Option<BootTime>,
+    /// It is not opened in advance before this: the last attempt was dropped for a command, or has failed.
+    pub(crate) prepare_after: Option<BootTime>,
     waiting_since: Option<BootTime>,
 }
 
@@ -70,6 +73,7 @@ impl Executor {
             broken: Broken::default(),
             changes,
             local_down_until: None,
+            prepare_after: None,
             waiting_since: None,
         }
     }
@@ -116,9 +120,14 @@ impl Executor {
         if down { None } else { self.shared.freshness.fresh_until(view) }
     }
 
-    /// Upstreams of an older epoch are not used again.
+    /// Upstreams of an older epoch are not used again; only one to the own cache that has never carried anything but reads
+    /// goes over, since no write of the old epoch can be under way on it.
     fn drop_outdated(&mut self) {
         let epoch = self.shared.fence.route().epoch;
+        let free = self.bound.slot != Some(Slot::Local);
+        if let Some(local) = self.local.as_mut().filter(|local| free && !local.wrote) {
+            local.epoch = epoch;
+        }
         for slot in [Slot::Local, Slot::Peer] {
             if self.slot(slot).as_ref().is_some_and(|upstream| upstream.epoch != epoch) {
                 self.close(slot);
@@ -228,7 +237,11 @@ impl Executor {
         batch: &mut VecDeque<Pending>,
         client: &mut Downstream,
     ) -> Result<(), Gone> {
-        if let Err(err) = self.open(&burst, client).await? {
+        let asks = burst.slot == Slot::Peer && self.peer.is_none();
+        if asks && let Some(reason) = self.shared.refusals.known(burst.epoch, self.shared.fence.now()) {
+            return self.wait(&reason, batch, client).await;
+        }
+        if let Err(err) = self.open(burst.slot, burst.epoch, burst.forward.as_ref(), client).await? {
             if burst.slot == Slot::Local && !matches!(err, ConnectError::Superseded) {
                 self.local_down_until = Some(self.shared.fence.now() + LOCAL_RETRY_AFTER);
             }
@@ -240,23 +253,43 @@ impl Executor {
             self.waiting_since = None;
         }
         match ending {
-            Ending::Done => Ok(()),
+            Ending::Done => {
+                if asks {
+                    self.shared.refusals.forget(burst.epoch);
+                }
+                Ok(())
+            }
             Ending::Lost => self.wait("the connection was lost", batch, client).await,
-            Ending::NotSent(reason) => self.wait(&reason, batch, client).await,
+            // The news of the next epoch came while the refusal was on its way, and has been looked at.
+            Ending::NotSent(_) if self.shared.fence.route().epoch != burst.epoch => Ok(()),
+            Ending::NotSent(reason) => {
+                if burst.slot == Slot::Peer {
+                    self.shared.refusals.note(burst.epoch, &reason, self.shared.fence.now());
+                }
+                self.wait(&reason, batch, client).await
+            }
         }
     }
 
-    /// Opens the burst's upstream if it is not open; gives up when the epoch changes meanwhile.
-    async fn open(&mut self, burst: &Burst, client: &mut Downstream) -> Result<Result<(), ConnectError>, Gone> {
-        if self.slot(burst.slot).is_some() {
+    /// Opens an upstream if it is not open; gives up when the epoch changes meanwhile.
+    async fn open(
+        &mut self,
+        slot: Slot,
+        epoch: Epoch,
+        forward: Option<&(Location, Vec<SocketAddr>)>,
+        client: &mut Downstream,
+    ) -> Result<Result<(), ConnectError>, Gone> {
+        if self.slot(slot).is_some() {
             return Ok(Ok(()));
         }
         let shared = Arc::clone(&self.shared);
         let protocol = self.protocol;
         let opening = async {
-            match (burst.slot, &burst.forward) {
-                (Slot::Local, _) => shared.local.open(burst.epoch, protocol).await,
-                (Slot::Peer, Some((to, peers))) => shared.peers.open(to, peers, burst.epoch, protocol).await,
+            match (slot, forward) {
+                (Slot::Local, _) => shared.local.open(epoch, protocol).await,
+                (Slot::Peer, Some((to, peers))) => {
+                    shared.peers.open(to, peers, epoch, protocol, shared.fence.now()).await
+                }
                 (Slot::Peer, None) => Err(ConnectError::NoPeers),
             }
         };
@@ -266,7 +299,7 @@ impl Executor {
             tokio::select! {
                 opened = &mut opening => break opened,
                 _ = changes.changed() => {
-                    if shared.fence.route().epoch != burst.epoch {
+                    if shared.fence.route().epoch != epoch {
                         return Ok(Err(ConnectError::Superseded));
                     }
                 }
@@ -274,7 +307,7 @@ impl Executor {
             }
         };
         Ok(opened.map(|upstream| {
-            *self.slot(burst.slot) = Some(upstream);
+            *self.slot(slot) = Some(upstream);
         }))
     }
 
@@ -298,7 +331,24 @@ impl Executor {
             self.refuse_front(why, batch, &mut client.output);
             return Ok(());
         }
+        self.make_ready(client).await?;
         self.pause(RETRY_PAUSE, client).await
+    }
+
+    /// While there is no writer, the way to the own cache is opened: should this region become the writer, the first write
+    /// does not wait for a handshake, together with everybody else's.
+    async fn make_ready(&mut self, client: &mut Downstream) -> Result<(), Gone> {
+        let Some(epoch) = self.lacks_local() else { return Ok(()) };
+        // A cache that is not needed now must not hold up the client.
+        let opening = tokio::time::timeout(READY_LIMIT, self.open(Slot::Local, epoch, None, client));
+        let opened = match opening.await {
+            Ok(opened) => opened?,
+            Err(_) => Err(ConnectError::TimedOut { what: "the local cache" }),
+        };
+        if opened.is_err_and(|err| !matches!(err, ConnectError::Superseded)) {
+            self.local_down_until = Some(self.shared.fence.now() + LOCAL_RETRY_AFTER);
+        }
+        Ok(())
     }
 
     async fn pause(&mut self, span: Duration, client: &mut Downstream) -> Result<(), Gone> {
@@ -331,33 +381,9 @@ impl Executor {
         }
         self.waiting_since = None;
     }
-
-    /// Watches idle upstreams, so that a closed one is noticed before the next command is sent on it. Never returns while
-    /// they are as they should be. May be dropped half-way without loss.
-    pub(crate) async fn watch_idle(&mut self) {
-        let slot = tokio::select! {
-            () = unexpected(&mut self.local) => Slot::Local,
-            () = unexpected(&mut self.peer) => Slot::Peer,
-        };
-        tracing::debug!(?slot, "an idle upstream was closed");
-        self.close(slot);
-    }
 }
 
 /// Something of the batch was sent, and nobody knows what became of it.
 fn any_lost(batch: &VecDeque<Pending>) -> bool {
     batch.iter().any(|pending| matches!(pending, Pending::Do(order) if order.lost.is_some()))
-}
-
-/// Anything that comes unasked means that the upstream is not usable: its end, or bytes that belong to nothing.
-async fn unexpected(upstream: &mut Option<Upstream>) {
-    match upstream {
-        // A peer's greeting may still be under way.
-        Some(upstream) if !upstream.greeting_due => {
-            if upstream.receive.fill().await.is_ok() {
-                tracing::debug!("an idle upstream sent something unasked");
-            }
-        }
-        _ => std::future::pending().await,
-    }
 }

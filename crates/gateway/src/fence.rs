@@ -219,7 +219,14 @@ mod tests {
     use super::*;
 
     fn route(version: u64, epoch: u64, writes: WriteRoute) -> GatewayRoute {
-        GatewayRoute { version, epoch: Epoch(epoch), writes, local_reads: true, no_writer: None }
+        GatewayRoute {
+            version,
+            epoch: Epoch(epoch),
+            writes,
+            local_reads: true,
+            no_writer: None,
+            others: std::collections::BTreeMap::default(),
+        }
     }
 
     fn local(ms: u64) -> WriteRoute {

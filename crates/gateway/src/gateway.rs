@@ -10,6 +10,7 @@ use tidelock_control::agent_api::GatewayCounters;
 use tidelock_model::Location;
 use tidelock_redis_client::Endpoint;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,13 +19,16 @@ use crate::access::{Access, AccessKeys};
 use crate::config::GatewayLimits;
 use crate::connect::{LocalConnector, PeerConnector};
 use crate::counters::Counters;
+use crate::durable::RemoteDurability;
 use crate::fence::Fence;
 use crate::freshness::Freshness;
-use crate::limits::DRAIN_TIMEOUT;
+use crate::limits::{DRAIN_TIMEOUT, MAX_UNUSED_PEERS};
 use crate::poll;
+use crate::refusals::Refusals;
 use crate::server;
 use crate::shared::Shared;
 use crate::stamps;
+use crate::warm::{self, Warm};
 
 /// What a gateway is made of.
 #[derive(Debug)]
@@ -49,6 +53,8 @@ pub struct GatewayParts {
     pub staleness_bound: Duration,
     /// How long a command waits while there is no writer.
     pub write_hold: Duration,
+    /// Writes are acknowledged only when another region has them; none: when this region's cache has them.
+    pub durability: Option<RemoteDurability>,
     /// Limits.
     pub limits: GatewayLimits,
 }
@@ -71,6 +77,7 @@ impl Gateway {
             environment: parts.environment.clone(),
             location: parts.location.clone(),
             max_reply,
+            warm: Warm::default(),
         };
         let shared = Shared {
             freshness: Freshness::new(Arc::clone(&parts.fence), parts.staleness_bound),
@@ -78,13 +85,16 @@ impl Gateway {
             local: LocalConnector { endpoint: parts.cache, access: Arc::clone(&access), max_reply },
             access,
             peers,
+            refusals: Refusals::default(),
             name: parts.name,
             environment: parts.environment,
             location: parts.location,
             fence: parts.fence,
             write_hold: parts.write_hold,
+            durability: parts.durability,
             limits: parts.limits,
             next_connection_id: AtomicI64::new(1),
+            unused_peers: Semaphore::new(MAX_UNUSED_PEERS),
         };
         Self { shared: Arc::new(shared), peer_server: parts.peer_server }
     }
@@ -117,6 +127,7 @@ impl Gateway {
         tasks.spawn(stamps::write(shared(), stamp.clone(), shutdown.clone()));
         tasks.spawn(stamps::read(shared(), stamp, shutdown.clone()));
         tasks.spawn(server::serve_clients(shared(), clients, tasks.clone(), shutdown.clone()));
+        tasks.spawn(warm::keep(shared(), shutdown.clone()));
         shutdown.cancelled().await;
         tasks.close();
         if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {

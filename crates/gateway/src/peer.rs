@@ -7,18 +7,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use tidelock_control::agent_api::WriteRoute;
 use tidelock_control::{Identity, IdentityRole};
 use tidelock_model::{Epoch, Location};
 use tidelock_redis_client::Stream;
 use tidelock_resp::{Command, RequestDecoder, Value, parse};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::downstream::{Downstream, Gone};
 use crate::executor::{Executor, Mode};
-use crate::limits::{LINGER, MAX_BATCH, PEER_HANDSHAKE_TIMEOUT, PREFACE_MAX};
+use crate::fence::View;
+use crate::limits::{LINGER, MAX_BATCH, PEER_HANDSHAKE_TIMEOUT, PEER_ROUTE_WAIT, PEER_UNUSED_LIMIT, PREFACE_MAX};
 use crate::plan::{Pending, Planned, Planner};
 use crate::reply;
 use crate::shared::Shared;
@@ -92,20 +96,86 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: Box<dyn Stream>, caller: 
 }
 
 async fn run(shared: Arc<Shared>, other: &mut Downstream, caller: &Identity) -> Result<(), Gone> {
-    let first_line = timeout(PEER_HANDSHAKE_TIMEOUT, read_line(other)).await.map_err(|_| Gone::TooSlow)??;
+    let mut executor = Executor::new(Arc::clone(&shared), Mode::Peer(shared.fence.route().epoch), Protocol::default());
+    let first_line = first_line(&shared.unused_peers, other, FIRST_LINE, Some(&mut executor)).await?;
     let Some(preface) = parse_preface(&first_line, caller) else {
         reply::error(&mut other.output, "ERR tidelock: the first line is not that of a gateway");
         return Err(Gone::Refused);
     };
-    let view = shared.fence.view();
+    executor.take_on(preface.epoch, preface.protocol).await;
+    let view = about_to_write(&shared, preface.epoch).await;
     if !view.may_write() || view.route.epoch != preface.epoch {
         reply::error(&mut other.output, &format!("NOTWRITER {}", view.route.epoch));
         return Err(Gone::Refused);
     }
     reply::ok(&mut other.output);
-    let executor = Executor::new(Arc::clone(&shared), Mode::Peer(preface.epoch), preface.protocol);
     let planner = Planner::for_peer(preface.protocol);
     PeerSession { shared, executor, planner, decoder: RequestDecoder::default() }.run(other).await
+}
+
+/// The caller may have heard of the new epoch first: whoever is about to write in it says so only once it is certain.
+async fn about_to_write(shared: &Shared, epoch: Epoch) -> View {
+    let mut changes = shared.fence.changes();
+    let written = timeout(PEER_ROUTE_WAIT, async {
+        loop {
+            changes.borrow_and_update();
+            let view = shared.fence.view();
+            let refuses = match view.route.writes {
+                WriteRoute::Forward { .. } | WriteRoute::Refuse { .. } => true,
+                // It wrote in this epoch and hands over: whoever waits here would hear of the next writer later.
+                WriteRoute::Hold { .. } => view.lease_until.is_some(),
+                WriteRoute::Local { .. } => false,
+            };
+            if view.route.epoch > epoch || (view.route.epoch == epoch && (view.may_write() || refuses)) {
+                return view;
+            }
+            if changes.changed().await.is_err() {
+                return view;
+            }
+        }
+    });
+    written.await.unwrap_or_else(|_| shared.fence.view())
+}
+
+/// How long is waited for the first line of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// For its first byte, if it was opened in advance and there is room for such.
+    unused: Duration,
+    /// For its first byte if there is none, and for the rest.
+    begun: Duration,
+}
+
+const FIRST_LINE: Patience = Patience { unused: PEER_UNUSED_LIMIT, begun: PEER_HANDSHAKE_TIMEOUT };
+
+/// Waits for the first line. Those for which there is room to wait have the way to the own cache opened meanwhile.
+async fn first_line(
+    room: &Semaphore,
+    other: &mut Downstream,
+    patience: Patience,
+    mut executor: Option<&mut Executor>,
+) -> Result<BytesMut, Gone> {
+    let unused = room.try_acquire();
+    let wait = if unused.is_ok() { patience.unused } else { patience.begun };
+    let begun = async {
+        while other.input.is_empty() && !other.finished {
+            tokio::select! {
+                progressed = other.progress() => progressed?,
+                () = watch(&mut executor), if unused.is_ok() => {}
+            }
+        }
+        Ok::<(), Gone>(())
+    };
+    timeout(wait, begun).await.map_err(|_| Gone::TooSlow)??;
+    drop(unused);
+    timeout(patience.begun, read_line(other)).await.map_err(|_| Gone::TooSlow)?
+}
+
+async fn watch(executor: &mut Option<&mut Executor>) {
+    match executor {
+        Some(executor) => executor.watch_idle().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn read_line(other: &mut Downstream) -> Result<BytesMut, Gone> {
@@ -217,6 +287,26 @@ mod tests {
         assert_eq!(parse_preface(line.trim_end().as_bytes(), &other), None);
         assert!(may_call(&caller, "app-dev") && !may_call(&caller, "app-prod"));
         assert!(!may_call(&Identity::agent("app-dev", eastus2), "app-dev"));
+    }
+
+    async fn lines(room: usize, said: &[u8]) -> Result<BytesMut, Gone> {
+        let patience = Patience { unused: Duration::from_secs(3600), begun: Duration::from_millis(50) };
+        let (ours, mut theirs) = tokio::io::duplex(256);
+        let (reader, writer) = tokio::io::split(ours);
+        let mut other = Downstream::new(reader, writer, 256);
+        tokio::io::AsyncWriteExt::write_all(&mut theirs, said).await.unwrap();
+        let room = Semaphore::new(room);
+        let begun = first_line(&room, &mut other, patience, None);
+        // Long after those that have begun must have gone on.
+        timeout(patience.begun * 6, begun).await.unwrap_or(Err(Gone::ClosedWhileBlocked))
+    }
+
+    #[tokio::test]
+    async fn only_what_was_opened_in_advance_may_wait() {
+        assert_eq!(lines(1, b"TIDELOCK/1\r\n+").await.unwrap(), b"TIDELOCK/1"[..]);
+        assert!(matches!(lines(1, b"").await, Err(Gone::ClosedWhileBlocked)), "it waits");
+        assert!(matches!(lines(0, b"").await, Err(Gone::TooSlow)), "there is no room to wait");
+        assert!(matches!(lines(1, b"TIDE").await, Err(Gone::TooSlow)), "who has begun goes on");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tidelock_control::ControlClient;
 use tidelock_control::agent_api::{GatewayPoll, GatewayRoute, WriteRoute};
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::{POLL_HOLD, POLL_HOLD_DRAINING, POLL_RETRY, POLL_TIMEOUT_MARGIN};
+use crate::limits::{POLL_HOLD, POLL_HOLD_DRAINING, POLL_RETRY, POLL_TIMEOUT_MARGIN, POLLS_PER_LEASE};
 use crate::shared::Shared;
 
 const PATH: &str = "/v1/gateway/poll";
@@ -54,7 +54,16 @@ fn report(shared: &Shared) -> (GatewayPoll, Duration) {
     let route = shared.fence.route();
     let writes_in_flight = shared.fence.in_flight();
     let authority = matches!(route.writes, WriteRoute::Local { .. });
-    let hold = if !authority && writes_in_flight > 0 { POLL_HOLD_DRAINING } else { POLL_HOLD };
+    let hold = if authority {
+        // The agent may have renewed the lease long before it answers a poll in which nothing else is new.
+        let now = shared.fence.now();
+        let remaining = shared.fence.lease_until(route.epoch).map(|until| until.saturating_since(now));
+        (remaining.unwrap_or_default() / POLLS_PER_LEASE).clamp(POLL_HOLD_DRAINING, POLL_HOLD)
+    } else if writes_in_flight > 0 {
+        POLL_HOLD_DRAINING
+    } else {
+        POLL_HOLD
+    };
     let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let report = GatewayPoll {
         gateway: shared.name.clone(),
@@ -68,6 +77,7 @@ fn report(shared: &Shared) -> (GatewayPoll, Duration) {
 }
 
 fn adopt(shared: &Shared, route: GatewayRoute, asked_at: tidelock_model::BootTime) {
+    shared.peers.warm.aim(&route.others);
     let before = shared.fence.route();
     let (version, epoch, writes) = (route.version, route.epoch, route.writes.clone());
     if !shared.fence.adopt(route, asked_at) {

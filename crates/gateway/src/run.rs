@@ -8,8 +8,9 @@ use rustls_pki_types::ServerName;
 use serde::Deserialize;
 use tidelock_control::{ControlClient, Identity, IssuedIdentity, mtls_client_config, mtls_server_config, trust_only};
 use tidelock_model::{BootClock, SecretString};
+use tidelock_names::Resolver;
 use tidelock_redis_client::Endpoint;
-use tidelock_secrets::{ClientCredential, TokenSource, VAULT_SCOPE, VaultClient, http_client};
+use tidelock_secrets::{ClientCredential, TokenSource, VAULT_SCOPE, VaultClient, http_client_in};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,8 @@ const IDENTITY_SECRET: &str = "gateway-identity";
 /// As [`GatewayError`] says: it cannot start. Once it serves it goes on whatever happens to agent, vault and cache.
 pub async fn run(config: GatewayConfig, shutdown: CancellationToken) -> Result<(), GatewayError> {
     let ca_pem = read_file("authority", &config.ca_pem).await?;
-    let vault = open_vault(&config, &ca_pem).await?;
+    let resolver = config.network.resolver();
+    let vault = open_vault(&config, &resolver, &ca_pem).await?;
     let identity = IssuedIdentity::from_bundle(&secret(&vault, IDENTITY_SECRET).await?);
     let keys = access_keys(&vault, &config).await?;
     let client_tls = mtls_client_config(&identity, &ca_pem)?;
@@ -43,12 +45,13 @@ pub async fn run(config: GatewayConfig, shutdown: CancellationToken) -> Result<(
         environment: config.environment.clone(),
         location: config.location.clone(),
         fence: Arc::new(Fence::new(Arc::new(BootClock))),
-        cache: cache_endpoint(&config, &ca_pem)?,
+        cache: cache_endpoint(&config, &resolver, &ca_pem)?,
         keys,
         peer_client: Arc::new(client_tls),
         peer_server: Arc::new(server_tls),
         staleness_bound: Duration::from_millis(config.timings.staleness_bound_ms),
         write_hold: Duration::from_millis(config.timings.write_hold_ms),
+        durability: config.durability,
         limits: config.limits,
     });
     tracing::info!(name = %config.name, location = %config.location, listen = %config.listen, "the gateway serves");
@@ -69,9 +72,10 @@ async fn refresh_keys(gateway: &Gateway, vault: &VaultClient, config: &GatewayCo
             Ok(keys) => gateway.shared.access.replace(keys),
             Err(err) => tracing::warn!(%err, "the access keys could not be looked up again; the old ones are kept"),
         }
+        gateway.shared.access.rest(true);
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(KEY_REFRESH_INTERVAL) => {}
+            () = tokio::time::sleep(KEY_REFRESH_INTERVAL) => gateway.shared.access.rest(false),
         }
     }
 }
@@ -100,7 +104,7 @@ struct CredentialFile {
     token_endpoint: String,
 }
 
-async fn open_vault(config: &GatewayConfig, ca_pem: &[u8]) -> Result<VaultClient, GatewayError> {
+async fn open_vault(config: &GatewayConfig, resolver: &Resolver, ca_pem: &[u8]) -> Result<VaultClient, GatewayError> {
     let path = &config.vault.credential;
     let text = read_file("credential", path).await?;
     let file: CredentialFile = serde_json::from_slice(&text).map_err(|source| GatewayError::ParseFile {
@@ -114,16 +118,22 @@ async fn open_vault(config: &GatewayConfig, ca_pem: &[u8]) -> Result<VaultClient
         client_secret: SecretString::from(file.client_secret),
         token_endpoint: file.token_endpoint,
     };
-    let http = http_client(ca_pem).map_err(|err| GatewayError::VaultClient(Box::new(err)))?;
+    let http =
+        http_client_in(&config.network, resolver, ca_pem).map_err(|err| GatewayError::VaultClient(Box::new(err)))?;
     let tokens = TokenSource::new(http.clone(), credential, VAULT_SCOPE);
     VaultClient::new(http, &config.vault.url, tokens).map_err(|err| GatewayError::VaultClient(Box::new(err)))
 }
 
-fn cache_endpoint(config: &GatewayConfig, ca_pem: &[u8]) -> Result<Endpoint, GatewayError> {
-    let name = config.cache.server_name.clone();
+fn cache_endpoint(config: &GatewayConfig, resolver: &Resolver, ca_pem: &[u8]) -> Result<Endpoint, GatewayError> {
+    let cache = &config.cache;
+    let name = cache.server_name.clone();
     let server_name =
-        ServerName::try_from(name).map_err(|_| GatewayError::ServerName { name: config.cache.server_name.clone() })?;
-    Ok(Endpoint::Tls { address: config.cache.address, server_name, config: Arc::new(trust_only(ca_pem)?) })
+        ServerName::try_from(name).map_err(|_| GatewayError::ServerName { name: cache.server_name.clone() })?;
+    let dial = match cache.address {
+        Some(address) => config.network.dial(resolver, address.ip().to_string(), address.port()),
+        None => config.network.dial(resolver, &cache.server_name, cache.port),
+    };
+    Ok(Endpoint::Named { dial, server_name, config: Arc::new(trust_only(ca_pem)?) })
 }
 
 async fn read_file(what: &'static str, path: &Path) -> Result<Vec<u8>, GatewayError> {

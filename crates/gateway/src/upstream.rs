@@ -50,6 +50,8 @@ pub(crate) enum Slot {
 pub(crate) struct Upstream {
     /// The epoch it was opened in: it is not used in another.
     pub(crate) epoch: Epoch,
+    /// Something that changes data, or waits to, was sent on it.
+    pub(crate) wrote: bool,
     /// A peer's first answer says whether it accepts the epoch; it has not come yet.
     pub(crate) greeting_due: bool,
     pub(crate) receive: Receive,
@@ -78,6 +80,7 @@ impl Upstream {
         let limits = ReplyLimits { max_reply, ..ReplyLimits::default() };
         Self {
             epoch,
+            wrote: false,
             greeting_due: false,
             receive: Receive { reader, buffer: BytesMut::new(), scanner: ReplyScanner::new(limits) },
             send: Send { writer, queue: VecDeque::new(), unflushed: false },

@@ -4,68 +4,12 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::routing::post;
-use axum::{Json, Router};
-use common::{ENVIRONMENT, LONG, Region, authority, error, eventually, ok, options};
-use tidelock_control::agent_api::{GatewayPoll, GatewayRoute, WriteRoute};
-use tidelock_control::{ControlClient, Identity, mtls_client_config, mtls_server_config, serve_mtls};
-use tidelock_model::{Epoch, Location};
+use common::agent::start;
+use common::{LONG, Region, error, eventually, ok, options};
+use tidelock_control::agent_api::WriteRoute;
 use tidelock_redis_client::{Client, Endpoint};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-
-struct Agent {
-    polls: Mutex<Vec<GatewayPoll>>,
-    route: Mutex<GatewayRoute>,
-}
-
-impl Agent {
-    fn set(&self, version: u64, writes: WriteRoute) {
-        let local_reads = true;
-        *self.route.lock().unwrap() = GatewayRoute { version, epoch: Epoch(1), writes, local_reads, no_writer: None };
-    }
-
-    async fn last(&self) -> GatewayPoll {
-        eventually("the gateway polls", async || {
-            self.polls.lock().unwrap().last().cloned().ok_or_else(|| "it has not polled".to_owned())
-        })
-        .await
-    }
-}
-
-/// Answers at once if it has news, and soon otherwise.
-async fn poll(State(agent): State<Arc<Agent>>, Json(poll): Json<GatewayPoll>) -> Json<GatewayRoute> {
-    let known = poll.known_version;
-    agent.polls.lock().unwrap().push(poll);
-    if agent.route.lock().unwrap().version == known {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Json(agent.route.lock().unwrap().clone())
-}
-
-async fn start(region: &Region) -> (Arc<Agent>, CancellationToken) {
-    let location = Location::new("eastus2").unwrap();
-    let ca_pem = authority().1.certificate_pem().as_bytes();
-    let identity = Identity::agent(ENVIRONMENT, location.clone());
-    let issued = authority().1.issue(&identity).unwrap();
-    let hold = WriteRoute::Hold { reason: "not yet".to_owned() };
-    let route = GatewayRoute { version: 1, epoch: Epoch(1), writes: hold, local_reads: true, no_writer: None };
-    let agent = Arc::new(Agent { polls: Mutex::default(), route: Mutex::new(route) });
-    let router = Router::new().route("/v1/gateway/poll", post(poll)).with_state(Arc::clone(&agent));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    tokio::spawn(serve_mtls(listener, mtls_server_config(&issued, ca_pem).unwrap(), router, stop.clone()));
-    let own = authority().1.issue(&Identity::gateway(ENVIRONMENT, location)).unwrap();
-    let client = ControlClient::new(&identity, address, mtls_client_config(&own, ca_pem).unwrap()).unwrap();
-    let gateway = region.gateway.clone();
-    tokio::spawn(async move { gateway.follow(client, CancellationToken::new()).await });
-    (agent, stop)
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_agents_route_is_followed_and_its_silence_ends_authority() {

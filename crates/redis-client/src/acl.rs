@@ -7,8 +7,9 @@ use tidelock_model::{ExposeSecret, SecretString};
 pub const DEFAULT_USER: &str = "default";
 /// Replicas of this engine. It can replicate and nothing else.
 pub const LINK_USER: &str = "tidelock-link";
-/// The region's agent: roles and users, no data. (Whoever may change users could give himself more: the account is a
-/// guard against mistakes, not against its own owner.)
+/// The region's agent: roles, users, and the replication stream, out of which it saves what only a returning engine has.
+/// No command on data. (Whoever may change users could give himself more: the account is a guard against mistakes, not
+/// against its own owner.)
 pub const KEEPER_USER: &str = "tidelock-keeper";
 /// The local cloud: everything, over the Unix socket.
 pub const CLOUD_USER: &str = "tidelock-cloud";
@@ -52,9 +53,17 @@ const WRITES: [&str; 2] = ["+sort", "+restore"];
 /// A reader accepts nothing that changes data. PUBLISH on a replica would reach only its own subscribers.
 const NO_WRITES: [&str; 3] = ["-@write", "-publish", "-spublish"];
 
+/// The channel of the records of epoch and time that a writer's agent puts into the replication stream.
+pub const RECORD_CHANNEL: &str = "tidelock:clock";
+
+/// The keeper may put records into the stream of a writer and of nothing else: what a frozen engine's history ends with is
+/// then certain, whatever its agent still has under way.
+const RECORD: &str = "+spublish";
+const NO_RECORD: &str = "-spublish";
+
 const LINK: [&str; 3] = ["+psync", "+replconf", "+ping"];
 
-const KEEPER: [&str; 12] = [
+const KEEPER: [&str; 15] = [
     "+ping",
     "+info",
     "+role",
@@ -67,6 +76,9 @@ const KEEPER: [&str; 12] = [
     "+client|list",
     "+client|id",
     "+client|setname",
+    "+psync",
+    "+replconf",
+    "&tidelock:clock",
 ];
 
 const CLOUD: [&str; 3] = ["~*", "&*", "+@all"];
@@ -83,7 +95,13 @@ pub fn profile_commands(profile: EngineProfile) -> Vec<Vec<String>> {
         EngineProfile::Frozen => (rules("on", &[&APPLICATION, &NO_WRITES]), rules("on", &[&LINK])),
         EngineProfile::Writer => (rules("on", &[&APPLICATION, &WRITES]), rules("on", &[&LINK])),
     };
-    let mut commands = vec![set_user(DEFAULT_USER, applications), set_user(LINK_USER, link)];
+    let record = if profile == EngineProfile::Writer { RECORD } else { NO_RECORD };
+    let mut commands = vec![
+        // First: a user's rules are changed at once or not at all, and the rest must find the keeper as it was.
+        set_user(KEEPER_USER, words(&[record])),
+        set_user(DEFAULT_USER, applications),
+        set_user(LINK_USER, link),
+    ];
     if matches!(profile, EngineProfile::Isolated | EngineProfile::Reader) {
         commands.push(words(&["CLIENT", "KILL", "USER", LINK_USER]));
     }

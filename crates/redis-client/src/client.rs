@@ -124,6 +124,16 @@ impl Client {
         self.exchange(&request, commands.len()).await
     }
 
+    /// Whom it is connected to, in words.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Ends the exchange of commands and answers; none if the connection is closed.
+    pub(crate) fn into_parts(self) -> Option<Parts> {
+        self.stream.map(|stream| Parts { stream, buffer: self.buffer })
+    }
+
     async fn exchange(&mut self, request: &[u8], answers: usize) -> Result<Vec<Value>, ClientError> {
         let Some(mut stream) = self.stream.take() else {
             return Err(self.closed("it was closed after an earlier failure".to_owned(), false));
@@ -154,6 +164,13 @@ impl Client {
     fn closed(&self, reason: String, sent: bool) -> ClientError {
         ClientError::Closed { endpoint: self.endpoint.clone(), reason, sent }
     }
+}
+
+/// What a connection consists of, for whoever goes on with another protocol on it.
+pub(crate) struct Parts {
+    pub(crate) stream: Box<dyn Stream>,
+    /// What has come already and belongs to nobody's answer.
+    pub(crate) buffer: BytesMut,
 }
 
 enum Broken {

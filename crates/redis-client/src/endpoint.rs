@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
+use tidelock_names::Dial;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -24,7 +25,16 @@ pub enum Endpoint {
     Tcp(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
-    /// TLS: a private endpoint.
+    /// TLS to a private endpoint that is looked up by name for every connection.
+    Named {
+        /// Where to connect.
+        dial: Dial,
+        /// Whose certificate is demanded.
+        server_name: ServerName<'static>,
+        /// Whom to trust.
+        config: Arc<ClientConfig>,
+    },
+    /// TLS to an address.
     Tls {
         /// Where to connect.
         address: SocketAddr,
@@ -44,6 +54,10 @@ impl Endpoint {
         Ok(match self {
             Self::Tcp(address) => Box::new(tcp(*address).await?),
             Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            Self::Named { dial, server_name, config } => {
+                let connector = TlsConnector::from(Arc::clone(config));
+                Box::new(dial.connect(|stream| connector.connect(server_name.clone(), stream)).await?)
+            }
             Self::Tls { address, server_name, config } => {
                 let stream = tcp(*address).await?;
                 let connector = TlsConnector::from(Arc::clone(config));
@@ -64,6 +78,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Tcp(address) => write!(f, "{address}"),
             Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Named { dial, .. } => write!(f, "{dial}"),
             Self::Tls { address, server_name, .. } => write!(f, "{} at {address}", server_name.to_str()),
         }
     }

@@ -99,6 +99,7 @@ async fn an_isolated_engine_lets_nobody_in_but_keeper_and_cloud() {
     }
     assert_denied(&mut engine.connect("tidelock-keeper", "keep").await, &["GET k", "SET k v", "CONFIG GET *", "SAVE"])
         .await;
+    assert_allowed(&mut engine.connect("tidelock-keeper", "keep").await, &["REPLCONF capa psync2"]).await;
     let mut cloud = engine.connect("tidelock-cloud", "cloud").await;
     assert_allowed(&mut cloud, &["SET k v", "CONFIG GET port", "ACL LIST"]).await;
 }
@@ -187,4 +188,21 @@ async fn regenerated_keys_replace_the_old_ones() {
     assert!(engine.try_connect("default", "one").await.is_err());
     engine.connect("default", "two").await;
     engine.connect("default", "three").await;
+}
+
+#[tokio::test]
+async fn the_keeper_puts_records_into_a_writers_stream_only() {
+    let engine = Engine::isolated(0, "").await;
+    let mut keeper = engine.connect("tidelock-keeper", "keep").await;
+    let record = ["SPUBLISH tidelock:clock x"];
+    assert_denied(&mut keeper, &record).await;
+    apply(&engine, EngineProfile::Writer).await;
+    assert_allowed(&mut keeper, &record).await;
+    assert_denied(&mut keeper, &["SPUBLISH other x", "PUBLISH tidelock:clock x", "SET k v", "GET k"]).await;
+    for closed in [EngineProfile::Frozen, EngineProfile::Reader, EngineProfile::Isolated] {
+        apply(&engine, EngineProfile::Writer).await;
+        assert_allowed(&mut keeper, &record).await;
+        apply(&engine, closed).await;
+        assert_denied(&mut keeper, &record).await;
+    }
 }

@@ -72,6 +72,16 @@ pub enum SecretsError {
         /// OAuth's description.
         description: String,
     },
+    /// Somebody else was to get a token, and did not.
+    #[error("no token for {scope} by {provider}: {reason}")]
+    TokenNotProvided {
+        /// Who.
+        provider: String,
+        /// What for.
+        scope: String,
+        /// Why not.
+        reason: String,
+    },
     /// The token endpoint gave no usable answer.
     #[error(
         "no token from {endpoint} for client {client_id} after {attempts} attempts: {reason}; check that the endpoint runs \

@@ -1,14 +1,17 @@
 //! The HTTPS client of everything that carries a token, and the few helpers its callers share.
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use tidelock_names::{Network, Resolver};
 
 use crate::error::SecretsError;
 
@@ -27,17 +30,58 @@ const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// # Errors
 /// [`SecretsError::BadAuthority`] if `ca_pem` holds no usable certificate; [`SecretsError::BuildClient`] otherwise.
 pub fn http_client(ca_pem: &[u8]) -> Result<reqwest::Client, SecretsError> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls_config(ca_pem)?)
+    build(reqwest::Client::builder(), ca_pem)
+}
+
+/// As [`http_client`], for a process that stands in `network`: its hosts are looked up with `resolver`, the network's own.
+///
+/// # Errors
+/// As [`http_client`].
+pub fn http_client_in(network: &Network, resolver: &Resolver, ca_pem: &[u8]) -> Result<reqwest::Client, SecretsError> {
+    let builder = reqwest::Client::builder().local_address(network.source);
+    build(builder.dns_resolver(Arc::new(Hosts(resolver.clone()))), ca_pem)
+}
+
+/// A client for Azure itself: it trusts the system's authorities (`SSL_CERT_FILE` names others), goes through the proxy of the
+/// environment (`HTTPS_PROXY`), and is otherwise as [`http_client`].
+///
+/// # Errors
+/// [`SecretsError::BuildClient`].
+pub fn public_http_client() -> Result<reqwest::Client, SecretsError> {
+    // The system's authorities come with the library's own TLS settings, which need a process-wide choice. Made already: fine.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    limits(reqwest::Client::builder()).build().map_err(|err| SecretsError::BuildClient { reason: deepest_cause(&err) })
+}
+
+/// Our resolver as the HTTP library wants it.
+struct Hosts(Resolver);
+
+impl Resolve for Hosts {
+    fn resolve(&self, name: Name) -> Resolving {
+        let resolver = self.0.clone();
+        Box::pin(async move {
+            let found = resolver.lookup(name.as_str()).await?;
+            // The port is the URL's.
+            let addresses: Addrs = Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)));
+            Ok(addresses)
+        })
+    }
+}
+
+fn build(builder: reqwest::ClientBuilder, ca_pem: &[u8]) -> Result<reqwest::Client, SecretsError> {
+    limits(builder.tls_backend_preconfigured(tls_config(ca_pem)?).no_proxy())
+        .build()
+        .map_err(|err| SecretsError::BuildClient { reason: deepest_cause(&err) })
+}
+
+fn limits(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder
         .https_only(true)
-        .no_proxy()
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(REQUEST_TIMEOUT)
         .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
         .tcp_nodelay(true)
-        .build()
-        .map_err(|err| SecretsError::BuildClient { reason: deepest_cause(&err) })
 }
 
 fn tls_config(ca_pem: &[u8]) -> Result<ClientConfig, SecretsError> {

@@ -1,6 +1,7 @@
 //! OAuth 2 client credentials: one token per identity and scope, asked for once and kept.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,6 +33,24 @@ pub struct ClientCredential {
     pub token_endpoint: String,
 }
 
+/// Somebody else who asks for tokens, such as Microsoft's own identity library.
+pub trait TokenProvider: Send + Sync {
+    /// Who it is, in words, for errors: "the Azure CLI".
+    fn name(&self) -> &str;
+
+    /// A new token for `scope`, with what is left of its lifetime; or why there is none. It repeats by itself what is worth it.
+    fn fetch<'a>(&'a self, scope: &'a str) -> ProvidedToken<'a>;
+}
+
+/// A token with what is left of its lifetime, once it has come; or why it has not.
+pub type ProvidedToken<'a> = Pin<Box<dyn Future<Output = Result<(SecretString, Duration), String>> + Send + 'a>>;
+
+/// Where tokens come from.
+enum Issuer {
+    Client { http: reqwest::Client, credential: ClientCredential },
+    Provider(Arc<dyn TokenProvider>),
+}
+
 /// Hands out tokens for one scope. Clones share the token.
 #[derive(Clone)]
 pub struct TokenSource {
@@ -39,8 +58,7 @@ pub struct TokenSource {
 }
 
 struct Inner {
-    http: reqwest::Client,
-    credential: ClientCredential,
+    issuer: Issuer,
     scope: String,
     clock: Arc<dyn Clock>,
     /// Requests that have ended, well or badly; read before waiting, so that a waiter knows a request was made for it.
@@ -62,11 +80,14 @@ struct Token {
 
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenSource")
-            .field("client_id", &self.inner.credential.client_id)
-            .field("token_endpoint", &self.inner.credential.token_endpoint)
-            .field("scope", &self.inner.scope)
-            .finish_non_exhaustive()
+        let mut shown = f.debug_struct("TokenSource");
+        match &self.inner.issuer {
+            Issuer::Client { credential, .. } => {
+                shown.field("client_id", &credential.client_id).field("token_endpoint", &credential.token_endpoint)
+            }
+            Issuer::Provider(provider) => shown.field("provider", &provider.name()),
+        };
+        shown.field("scope", &self.inner.scope).finish_non_exhaustive()
     }
 }
 
@@ -86,9 +107,18 @@ impl TokenSource {
         scope: impl Into<String>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let scope = scope.into();
+        Self::of(Issuer::Client { http, credential }, scope.into(), clock)
+    }
+
+    /// Tokens for `scope` that somebody else asks for.
+    #[must_use]
+    pub fn provided(provider: Arc<dyn TokenProvider>, scope: impl Into<String>) -> Self {
+        Self::of(Issuer::Provider(provider), scope.into(), Arc::new(BootClock))
+    }
+
+    fn of(issuer: Issuer, scope: String, clock: Arc<dyn Clock>) -> Self {
         let state = Mutex::default();
-        Self { inner: Arc::new(Inner { http, credential, scope, clock, ended: AtomicU64::new(0), state }) }
+        Self { inner: Arc::new(Inner { issuer, scope, clock, ended: AtomicU64::new(0), state }) }
     }
 
     /// A token that holds for some minutes more. Callers that arrive while one is being fetched wait for that one, and
@@ -168,69 +198,85 @@ impl Inner {
     }
 
     async fn fetch(&self) -> Result<Token, SecretsError> {
-        let credential = &self.credential;
+        // The lifetime counts from before the request: the answer may have been long under way.
+        let asked_at = self.clock.now();
+        match &self.issuer {
+            Issuer::Client { http, credential } => self.ask(http, credential, asked_at).await,
+            Issuer::Provider(provider) => {
+                let (value, lifetime) =
+                    provider.fetch(&self.scope).await.map_err(|reason| SecretsError::TokenNotProvided {
+                        provider: provider.name().to_owned(),
+                        scope: self.scope.clone(),
+                        reason,
+                    })?;
+                Ok(token(asked_at, value, lifetime))
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        http: &reqwest::Client,
+        credential: &ClientCredential,
+        asked_at: BootTime,
+    ) -> Result<Token, SecretsError> {
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", credential.client_id.as_str()),
             ("client_secret", credential.client_secret.expose_secret()),
             ("scope", self.scope.as_str()),
         ];
-        // The lifetime counts from before the request: the answer may have been long under way.
-        let asked_at = self.clock.now();
-        let answer = retry::send(|| self.http.post(&credential.token_endpoint).form(&form))
+        let answer = retry::send(|| http.post(&credential.token_endpoint).form(&form))
             .await
-            .map_err(|gave_up| self.unavailable(gave_up))?;
+            .map_err(|gave_up| unavailable(credential, gave_up))?;
         if !answer.status.is_success() {
-            return Err(self.refused(answer.status.as_u16(), &answer.body));
+            return Err(self.refused(credential, answer.status.as_u16(), &answer.body));
         }
-        self.read(asked_at, &answer.body)
+        read(credential, asked_at, &answer.body)
     }
 
-    fn read(&self, asked_at: BootTime, body: &[u8]) -> Result<Token, SecretsError> {
-        // serde's own message could quote the answer, hence the token.
-        let answer: TokenAnswer = serde_json::from_slice(body)
-            .map_err(|err| self.malformed(format!("not the expected JSON at line {}", err.line())))?;
-        let seconds = match answer.expires_in {
-            Seconds::Number(seconds) => seconds,
-            Seconds::Text(text) => {
-                text.trim().parse().map_err(|_| self.malformed("expires_in is not a number".to_owned()))?
-            }
-        };
-        if answer.access_token.is_empty() || seconds == 0 {
-            return Err(self.malformed("the token is empty or has already expired".to_owned()));
-        }
-        let lifetime = Duration::from_secs(seconds).min(LIFETIME_MAX);
-        let margin = RENEW_BEFORE_EXPIRY.min(lifetime / 5);
-        Ok(Token {
-            value: SecretString::from(answer.access_token),
-            renew_at: asked_at + (lifetime - margin),
-            expires_at: asked_at + lifetime,
-        })
-    }
-
-    fn refused(&self, status: u16, body: &[u8]) -> SecretsError {
+    fn refused(&self, credential: &ClientCredential, status: u16, body: &[u8]) -> SecretsError {
         let refusal: TokenRefusal = serde_json::from_slice(body).unwrap_or_default();
         SecretsError::TokenRefused {
-            endpoint: self.credential.token_endpoint.clone(),
-            client_id: self.credential.client_id.clone(),
+            endpoint: credential.token_endpoint.clone(),
+            client_id: credential.client_id.clone(),
             scope: self.scope.clone(),
             status,
             code: refusal.error,
             description: refusal.error_description,
         }
     }
+}
 
-    fn unavailable(&self, gave_up: GaveUp) -> SecretsError {
-        debug_assert!(gave_up.attempts <= ATTEMPTS_MAX);
-        SecretsError::TokenUnavailable {
-            endpoint: self.credential.token_endpoint.clone(),
-            client_id: self.credential.client_id.clone(),
-            attempts: gave_up.attempts,
-            reason: gave_up.reason,
-        }
+/// A token is renewed some minutes before it ends, or when a fifth of a short life is left.
+fn token(asked_at: BootTime, value: SecretString, lifetime: Duration) -> Token {
+    let lifetime = lifetime.min(LIFETIME_MAX);
+    let margin = RENEW_BEFORE_EXPIRY.min(lifetime / 5);
+    Token { value, renew_at: asked_at + (lifetime - margin), expires_at: asked_at + lifetime }
+}
+
+fn read(credential: &ClientCredential, asked_at: BootTime, body: &[u8]) -> Result<Token, SecretsError> {
+    let malformed =
+        |reason: String| SecretsError::TokenMalformed { endpoint: credential.token_endpoint.clone(), reason };
+    // serde's own message could quote the answer, hence the token.
+    let answer: TokenAnswer = serde_json::from_slice(body)
+        .map_err(|err| malformed(format!("not the expected JSON at line {}", err.line())))?;
+    let seconds = match answer.expires_in {
+        Seconds::Number(seconds) => seconds,
+        Seconds::Text(text) => text.trim().parse().map_err(|_| malformed("expires_in is not a number".to_owned()))?,
+    };
+    if answer.access_token.is_empty() || seconds == 0 {
+        return Err(malformed("the token is empty or has already expired".to_owned()));
     }
+    Ok(token(asked_at, SecretString::from(answer.access_token), Duration::from_secs(seconds)))
+}
 
-    fn malformed(&self, reason: String) -> SecretsError {
-        SecretsError::TokenMalformed { endpoint: self.credential.token_endpoint.clone(), reason }
+fn unavailable(credential: &ClientCredential, gave_up: GaveUp) -> SecretsError {
+    debug_assert!(gave_up.attempts <= ATTEMPTS_MAX);
+    SecretsError::TokenUnavailable {
+        endpoint: credential.token_endpoint.clone(),
+        client_id: credential.client_id.clone(),
+        attempts: gave_up.attempts,
+        reason: gave_up.reason,
     }
 }

@@ -1,14 +1,15 @@
 //! The highest epoch this agent has ever acted on. A register that has lost its file would start again at epoch 1; an
 //! agent that remembers refuses to follow it back.
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tidelock_model::{Epoch, Generation};
 
-use super::store::StoreError;
+use super::file::{self, StoreError};
+
+/// Its name in the agent's directory.
+pub(crate) const FILE: &str = "seen.json";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Seen {
@@ -26,12 +27,7 @@ pub(crate) struct SeenEpochs {
 impl SeenEpochs {
     /// Reads the memory; a missing file is an agent's first start.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let fail = |reason: String| StoreError::at(path, reason);
-        let seen = match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|err| fail(err.to_string()))?,
-            Err(err) if err.kind() == std::io::ErrorKind::NotFound => Seen::default(),
-            Err(err) => return Err(fail(err.to_string())),
-        };
+        let seen = file::read(path)?;
         Ok(Self { path: Some(path.to_owned()), seen })
     }
 
@@ -54,19 +50,13 @@ impl SeenEpochs {
         Ok(true)
     }
 
+    /// The newest generation acted on; the first if none was.
+    pub(crate) fn generation(&self) -> Generation {
+        self.seen.generation.max(Generation(1))
+    }
+
     fn write(&self, seen: Seen) -> Result<(), StoreError> {
-        let Some(path) = &self.path else { return Ok(()) };
-        let fail = |reason: String| StoreError::at(path, reason);
-        let bytes = serde_json::to_vec(&seen).map_err(|err| fail(err.to_string()))?;
-        let temporary = path.with_extension("new");
-        let write = || -> std::io::Result<()> {
-            let mut file = fs::File::create(&temporary)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)?;
-            path.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
-        };
-        write().map_err(|err| fail(err.to_string()))
+        self.path.as_ref().map_or(Ok(()), |path| file::write(path, &seen))
     }
 }
 

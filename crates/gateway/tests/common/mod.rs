@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
+pub(crate) mod agent;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -11,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tidelock_control::agent_api::{GatewayRoute, WriteRoute};
 use tidelock_control::{CertificateAuthority, Identity, mtls_client_config, mtls_server_config};
-use tidelock_gateway::{AccessKeys, Fence, Gateway, GatewayLimits, GatewayParts};
+use tidelock_gateway::{AccessKeys, Fence, Gateway, GatewayLimits, GatewayParts, RemoteDurability};
 use tidelock_model::{BootClock, Clock, Epoch, ExposeSecret, Location, SecretString};
 use tidelock_redis_client::acl::{EngineProfile, config_file_users, profile_commands};
 use tidelock_redis_client::{Client, ClientError, ConnectOptions, Endpoint, Value};
@@ -165,6 +167,15 @@ impl Region {
     }
 
     pub(crate) async fn start_with(location: &str, limits: GatewayLimits) -> Self {
+        Self::start_durable(location, limits, None).await
+    }
+
+    /// With `durability`, its gateway acknowledges a write only when so many replicas have it.
+    pub(crate) async fn start_durable(
+        location: &str,
+        limits: GatewayLimits,
+        durability: Option<RemoteDurability>,
+    ) -> Self {
         let location = Location::new(location).unwrap();
         let engine = Engine::start().await;
         let authority = &authority().1;
@@ -182,6 +193,7 @@ impl Region {
             peer_server: Arc::new(mtls_server_config(&issued, ca_pem).unwrap()),
             staleness_bound: BOUND,
             write_hold: HOLD,
+            durability,
             limits,
         });
         let client_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -196,7 +208,14 @@ impl Region {
     /// Sets the route; the version grows by itself.
     pub(crate) fn route(&self, epoch: u64, writes: WriteRoute) {
         let version = self.fence.route().version + 1;
-        let route = GatewayRoute { version, epoch: Epoch(epoch), writes, local_reads: true, no_writer: None };
+        let route = GatewayRoute {
+            version,
+            epoch: Epoch(epoch),
+            writes,
+            local_reads: true,
+            no_writer: None,
+            others: std::collections::BTreeMap::default(),
+        };
         assert!(self.fence.adopt(route, BootClock.now()));
     }
 
