@@ -199,9 +199,9 @@ managed_redis_geo_replication_config = {
 }
 
 dr_config = {
-  # Says who may write, holds no data, and stands outside all three regions so that it is not lost with any of them.
-  # The register that decides is kept on the witness alone in this version: one voter. Once it is kept by a majority of
-  # the regions' agents, three regions are an odd number of voters without a witness, and this line goes.
+  # Holds no data, and stands outside all three regions so that it is not lost with any of them. Two of the three regions'
+  # agents can decide who may write; the witness listens, and votes once one of them is detached. Without it nothing may
+  # fail over by itself.
   witness_location = "northeurope"
 
   # A person starts every failover.

@@ -1,6 +1,6 @@
 //! One look at everything an environment stands for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use tidelock_arm_client::{ArmClient, ArmError};
@@ -8,6 +8,8 @@ use tidelock_arm_types::{Database, ProvisioningState, ResourceId, ResourceKind, 
 use tidelock_model::Environment;
 use tidelock_plan::{KeyFingerprints, PlanContext, PlanError, Snapshot, Spec, Target, fingerprint, targets};
 use tokio::task::JoinSet;
+
+use crate::{owned, roles};
 
 /// Reads under way at a time; the client bounds what is on the wire once more.
 pub const READS_IN_FLIGHT_MAX: usize = 32;
@@ -40,14 +42,30 @@ pub async fn observe(
     let (children, parents): (Vec<_>, Vec<_>) =
         targets.iter().partition(|target| matches!(target.kind, ResourceKind::Database | ResourceKind::Secret));
     let asked = parents.len();
-    let failure = read_all(client, &parents, &mut snapshot).await?;
-    if let Some(failure) = failure
+    let (subscription, mark) = (&context.subscription_id, environment.id());
+    let (failure, owned, locks) = tokio::join!(
+        read_all(client, wants(&parents), &mut snapshot),
+        owned::owned(client, subscription, &mark),
+        owned::locks(client, subscription),
+    );
+    if let Some(failure) = failure?
         && snapshot.unreadable.len() == asked
     {
         return Err(ObserveError::Nothing(failure));
     }
+    snapshot.locks = locks;
+    let mut more = Vec::new();
+    match owned {
+        Ok(owned) => {
+            let named: BTreeSet<&ResourceId> = targets.iter().map(|target| &target.id).collect();
+            more = owned::unnamed_caches(&owned, &named);
+            snapshot.owned = owned;
+        }
+        Err(error) => snapshot.owned_unread = Some(error.cause()),
+    }
     let children: Vec<_> = children.into_iter().filter(|target| parent_exists(target, &mut snapshot)).collect();
-    read_all(client, &children, &mut snapshot).await?;
+    read_all(client, wants(&children).into_iter().chain(more).collect(), &mut snapshot).await?;
+    roles::held_otherwise(client, &targets, &mut snapshot).await;
     read_keys(client, &children, &mut snapshot).await?;
     Ok(snapshot)
 }
@@ -66,15 +84,19 @@ fn parent_exists(target: &Target<'_>, snapshot: &mut Snapshot) -> bool {
 /// What one read brought: how to put it into the snapshot.
 type Found = Box<dyn FnOnce(&mut Snapshot) + Send>;
 
-/// Reads `targets`; returns the first failure.
+fn wants(targets: &[&Target<'_>]) -> Vec<(ResourceKind, ResourceId)> {
+    targets.iter().map(|target| (target.kind, target.id.clone())).collect()
+}
+
+/// Reads `wanted`; returns the first failure.
 async fn read_all(
     client: &ArmClient,
-    targets: &[&Target<'_>],
+    wanted: Vec<(ResourceKind, ResourceId)>,
     snapshot: &mut Snapshot,
 ) -> Result<Option<ArmError>, ObserveError> {
     let mut first_failure = None;
-    let jobs = targets.iter().map(|target| {
-        let (client, kind, id) = (client.clone(), target.kind, target.id.clone());
+    let jobs = wanted.into_iter().map(|(kind, id)| {
+        let client = client.clone();
         async move { (id.clone(), read_one(&client, kind, id).await) }
     });
     bounded(jobs, |(id, outcome)| match outcome {
@@ -102,6 +124,16 @@ async fn read_one(client: &ArmClient, kind: ResourceKind, id: ResourceId) -> Res
         ResourceKind::Cluster => read_into(client, kind, id, |s| &mut s.clusters).await,
         ResourceKind::Database => read_into(client, kind, id, |s| &mut s.databases).await,
         ResourceKind::PrivateEndpoint => read_into(client, kind, id, |s| &mut s.private_endpoints).await,
+        ResourceKind::Vnet => read_into(client, kind, id, |s| &mut s.vnets).await,
+        ResourceKind::Subnet => read_into(client, kind, id, |s| &mut s.subnets).await,
+        ResourceKind::Nsg => read_into(client, kind, id, |s| &mut s.security_groups).await,
+        ResourceKind::DnsZone => read_into(client, kind, id, |s| &mut s.dns_zones).await,
+        ResourceKind::DnsLink => read_into(client, kind, id, |s| &mut s.dns_links).await,
+        ResourceKind::DnsZoneGroup => read_into(client, kind, id, |s| &mut s.dns_zone_groups).await,
+        ResourceKind::Identity => read_into(client, kind, id, |s| &mut s.identities).await,
+        ResourceKind::RoleAssignment => read_into(client, kind, id, |s| &mut s.role_assignments).await,
+        ResourceKind::Key => read_into(client, kind, id, |s| &mut s.keys).await,
+        ResourceKind::AccessPolicy => read_into(client, kind, id, |s| &mut s.access_policies).await,
     }
 }
 

@@ -50,7 +50,8 @@ pub enum Event {
     },
 }
 
-/// Whoever wants to know. Called from one task, in order; it must not block.
+/// Whoever wants to know. Called from one task, in order, and before what is told is done; it may write a line to disk, and
+/// must not wait for anything longer.
 pub trait Progress: Send + Sync {
     /// `event` happened.
     fn on_event(&self, event: &Event);

@@ -12,12 +12,12 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use environments::{context, environment};
+use environments::{context, environment, nothing};
 use serde_json::json;
 use support::Azure;
 use tidelock_apply::{ApplyError, Event, ObserveError, Report, StepError, apply, observe};
 use tidelock_model::Environment;
-use tidelock_plan::{Plan, Refusal, Snapshot, plan};
+use tidelock_plan::{Plan, Refusal, plan};
 use tokio_util::sync::CancellationToken;
 
 async fn planned(azure: &Azure, environment: &Environment) -> Plan {
@@ -39,20 +39,20 @@ async fn from_nothing_to_complete_and_then_nothing() {
     let environment = environment(3);
     let events = Mutex::new(Vec::new());
     let first = planned(&azure, &environment).await;
-    assert_eq!(first, plan(&environment, &context(), &Snapshot::default()).unwrap());
+    assert_eq!(first, plan(&environment, &context(), &nothing(&environment)).unwrap());
     let note = |event: &Event| events.lock().unwrap().push(event.clone());
     let report = apply(&first, &azure.client, &note, &CancellationToken::new()).await.unwrap();
     assert!(report.is_complete(), "{:?}", failures(&report));
-    assert_eq!(report.done.len(), 21);
+    assert_eq!(report.done.len(), 30);
     assert_eq!(azure.world().offences, Vec::<String>::new());
 
     let again = planned(&azure, &environment).await;
     assert!(again.is_empty(), "{}", again.render());
 
     let events = events.into_inner().unwrap();
-    assert_eq!(events[0], Event::Begun { steps: 21 });
+    assert_eq!(events[0], Event::Begun { steps: 30 });
     let finished = events.iter().filter(|event| matches!(event, Event::Finished { .. })).count();
-    assert_eq!(finished, 21);
+    assert_eq!(finished, 30);
     let text = serde_json::to_value(&events[1]).unwrap();
     assert_eq!(
         text,
@@ -120,13 +120,14 @@ async fn a_failure_stops_what_depends_on_it_and_nothing_else() {
             "uksouth/database/replica",
             "uksouth/private-endpoint/pe-replica",
             "uksouth/secret/redis-replica-primary-key",
-            "uksouth/secret/redis-replica-secondary-key"
+            "uksouth/secret/redis-replica-secondary-key",
+            "uksouth/dns-zone-group/pe-replica"
         ]
     );
-    assert_eq!(report.done.len(), 9, "the first region is complete, the second has its group and vault");
+    assert_eq!(report.done.len(), 14, "the first region is complete, the second has its group, zone and vault");
     azure.world().doomed.clear();
     let rest = planned(&azure, &environment).await;
-    assert_eq!(rest.work().count(), 5);
+    assert_eq!(rest.work().count(), 6);
     assert!(applied(&azure, &rest).await.is_complete());
     assert!(planned(&azure, &environment).await.is_empty());
 }
@@ -146,7 +147,7 @@ async fn a_request_to_stop_finishes_what_is_in_flight() {
     assert!(report.cancelled && report.failed.is_empty());
     assert!(report.done.iter().any(|done| done.address == "eastus2/cluster/primary"), "it was in flight");
     assert!(report.skipped.iter().any(|skipped| skipped.because == "the apply was stopped"));
-    assert_eq!(report.done.len() + report.skipped.len(), 14);
+    assert_eq!(report.done.len() + report.skipped.len(), 20);
     assert!(applied(&azure, &planned(&azure, &environment).await).await.is_complete());
     assert!(planned(&azure, &environment).await.is_empty());
 }
@@ -162,6 +163,34 @@ async fn what_appeared_since_the_plan_is_not_overwritten() {
     let world = azure.world();
     let databases = world.puts.iter().filter(|(path, _)| path.ends_with("/databases/default"));
     assert!(databases.into_iter().all(|(_, count)| *count == 1));
+}
+
+/// Azure gives a role once: one that Terraform has given, under a name of its own, is found.
+#[tokio::test]
+async fn a_role_that_is_held_under_another_name_is_not_given_again() {
+    const WHO: &str = "11111111-2222-3333-4444-555555555555";
+    let azure = Azure::start().await;
+    let mut environment = environment(1);
+    let vault = environment.regions[0].vaults.values_mut().next().unwrap();
+    vault.settings.readers = vec![WHO.to_owned()];
+    let report = applied(&azure, &planned(&azure, &environment).await).await;
+    assert!(report.is_complete(), "{:?}", failures(&report));
+    let ours = {
+        let mut world = azure.world();
+        let ours = world.resources.keys().find(|path| path.contains("/roleassignments/")).unwrap().clone();
+        let body = world.resources.remove(&ours).unwrap();
+        let (at, _) = ours.rsplit_once('/').unwrap();
+        world.resources.insert(format!("{at}/99999999-8888-7777-6666-555555555555"), body);
+        ours
+    };
+    let again = planned(&azure, &environment).await;
+    assert!(again.is_empty(), "{}", again.render());
+    let body =
+        json!({"properties": {"roleDefinitionId": "/x/4633458b-17de-408a-b874-0445c86b69e6", "principalId": "other"}});
+    azure.world().resources.retain(|path, _| !path.contains("/roleassignments/"));
+    azure.world().resources.insert(ours.replace(ours.rsplit('/').next().unwrap(), "other"), body);
+    let again = planned(&azure, &environment).await;
+    assert_eq!(again.work().count(), 1, "somebody else's role is not ours: {}", again.render());
 }
 
 #[tokio::test]
@@ -193,7 +222,7 @@ async fn a_region_that_does_not_answer_holds_up_nobody_else() {
     let text = format!("\n{}", partial.render());
     assert!(text.starts_with(expected), "{text}");
     let kinds: Vec<_> = partial.refusals().map(|step| step.refusal.unwrap()).collect();
-    assert_eq!(kinds, [Refusal::Unreadable; 7], "{text}");
+    assert_eq!(kinds, [Refusal::Unreadable; 10], "{text}");
     let report = applied(&azure, &partial).await;
     assert_eq!((report.done.len(), failures(&report)), (1, Vec::<String>::new()));
     azure.world().broken.clear();
@@ -207,5 +236,5 @@ async fn an_endpoint_that_is_gone_is_one_error_not_many() {
     drop(azure.server);
     let error = observe(&client, &environment(2), &context()).await.unwrap_err();
     assert!(matches!(error, ObserveError::Nothing(_)), "{error}");
-    assert!(world.lock().unwrap().resources.is_empty());
+    assert!(world.lock().unwrap().puts.is_empty());
 }

@@ -1,6 +1,6 @@
 //! The client as its users see it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
@@ -29,6 +29,26 @@ pub struct AccessKeys {
     pub primary: SecretString,
     /// `secondaryKey`
     pub secondary: SecretString,
+}
+
+/// One of a database's two access keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyType {
+    /// `Primary`
+    Primary,
+    /// `Secondary`
+    Secondary,
+}
+
+impl KeyType {
+    /// As Azure spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "Primary",
+            Self::Secondary => "Secondary",
+        }
+    }
 }
 
 impl fmt::Debug for AccessKeys {
@@ -134,8 +154,26 @@ impl ArmClient {
     /// # Errors
     /// As [`ArmError`] says; [`ArmError::TooManyPages`] if there is no end.
     pub async fn list<T: DeserializeOwned>(&self, path: &str, version: ApiVersion) -> Result<Vec<T>, ArmError> {
+        self.list_where(path, version.as_str(), None).await
+    }
+
+    /// As [`Self::list`], only what `filter` lets through, in the language of the collection. `version` may be one that no
+    /// kind of ours has.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn list_where<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        version: &str,
+        filter: Option<&str>,
+    ) -> Result<Vec<T>, ArmError> {
         let doing = Doing { verb: Verb::List, target: path.to_owned() };
         let mut target = format!("{path}?api-version={version}");
+        if let Some(filter) = filter {
+            target.push_str("&$filter=");
+            target.push_str(&percent_encoded(filter));
+        }
         let mut items = Vec::new();
         for _ in 0..PAGES_MAX {
             let call = Call { doing: doing.clone(), method: Method::GET, target, body: None, repeat: Repeat::Safe };
@@ -169,6 +207,26 @@ impl ArmClient {
         })
     }
 
+    /// Makes a new key in the place of an old one, and waits until the database accepts it. Whoever still uses the old one is
+    /// refused from then on.
+    ///
+    /// # Errors
+    /// As [`Self::put`]. It is not sent again once it may have been taken.
+    pub async fn regenerate_key(&self, database: &ResourceId, key: KeyType) -> Result<(), ArmError> {
+        let body = serde_json::json!({ "keyType": key.as_str() });
+        let target = action(database, "regenerateKey");
+        let mut call = call(Verb::RegenerateKey, Method::POST, database, target, Some(&body));
+        call.repeat = Repeat::IfNotTaken;
+        let answer = self.accepted(&call).await?;
+        let mut patience = Patience::new(&self.transport);
+        let followed = judge::follow(answer.status, answer.operation.as_deref(), answer.location.as_deref(), false);
+        if let Follow::Operation(address) = followed {
+            self.transport.wait_operation(&call.doing, address, answer.retry_after, &mut patience).await?;
+        }
+        let own = self::target(database, ResourceKind::Database);
+        self.transport.wait_resource(&call.doing, &own, &mut patience).await
+    }
+
     /// Links an existing database to a group, **which empties it**, and waits until it is ready again. Called on the
     /// database that joins.
     ///
@@ -191,6 +249,26 @@ impl ArmClient {
             Follow::Resource | Follow::Nothing => {}
         }
         self.transport.wait_resource(&call.doing, &self::target(database, ResourceKind::Database), &mut patience).await
+    }
+
+    /// Takes members out of the group of `database`, which stays, and waits until it does not list them any more. They are
+    /// out for good, with every write they had not sent.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub async fn force_unlink(&self, database: &ResourceId, leaving: &[ResourceId]) -> Result<(), ArmError> {
+        let body = serde_json::json!({ "ids": leaving });
+        let target = action(database, "forceUnlink");
+        let call = call(Verb::ForceUnlink, Method::POST, database, target, Some(&body));
+        let answer = self.accepted(&call).await?;
+        let mut patience = Patience::new(&self.transport);
+        let followed = judge::follow(answer.status, answer.operation.as_deref(), answer.location.as_deref(), false);
+        if let Follow::Operation(address) = followed {
+            self.transport.wait_operation(&call.doing, address, answer.retry_after, &mut patience).await?;
+        }
+        let own = self::target(database, ResourceKind::Database);
+        self.transport.wait_resource(&call.doing, &own, &mut patience).await?;
+        self.transport.wait_unlinked(database, leaving).await
     }
 
     /// Waits until the resource is ready: `Succeeded`, and `Running` where it says so.
@@ -218,6 +296,19 @@ impl ArmClient {
         }
         Ok(answer)
     }
+}
+
+/// What may stand in a query as it is.
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
 }
 
 fn target(id: &ResourceId, kind: ResourceKind) -> String {

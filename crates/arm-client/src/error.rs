@@ -19,8 +19,12 @@ pub enum Verb {
     List,
     /// POST `listKeys`
     ListKeys,
+    /// POST `regenerateKey`
+    RegenerateKey,
     /// POST `forceLinkToReplicationGroup`
     ForceLink,
+    /// POST `forceUnlink`
+    ForceUnlink,
     /// Waiting until a resource is ready.
     Await,
     /// Waiting until a database's links are made.
@@ -35,7 +39,9 @@ impl fmt::Display for Verb {
             Self::Delete => "delete",
             Self::List => "list",
             Self::ListKeys => "list the keys of",
+            Self::RegenerateKey => "make a new key of",
             Self::ForceLink => "link",
+            Self::ForceUnlink => "take members out of the group of",
             Self::Await => "wait for",
             Self::AwaitLinks => "wait for the links of",
         })

@@ -11,6 +11,6 @@ mod settings;
 mod transport;
 mod wait;
 
-pub use client::{AccessKeys, ArmClient};
+pub use client::{AccessKeys, ArmClient, KeyType};
 pub use error::{ArmError, Doing, Verb};
 pub use settings::{ARM_SCOPE, Settings};

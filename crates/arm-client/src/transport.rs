@@ -19,6 +19,9 @@ use crate::settings::{
     TOKENS_PER_REQUEST_MAX,
 };
 
+/// How we introduce ourselves: `tidelock/0.1.0`. It is what Azure's activity log and our own tests tell clients apart by.
+const USER_AGENT: &str = concat!("tidelock/", env!("CARGO_PKG_VERSION"));
+
 /// Whether a request whose end is not known may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
@@ -150,7 +153,8 @@ impl Transport {
         let mut request = self
             .http
             .request(call.method.clone(), format!("{}{}", self.endpoint, call.target))
-            .bearer_auth(token.expose_secret());
+            .bearer_auth(token.expose_secret())
+            .header(reqwest::header::USER_AGENT, USER_AGENT);
         if let Some(body) = call.body {
             request = request.json(body);
         } else if call.method == Method::POST {

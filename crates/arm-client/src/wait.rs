@@ -113,6 +113,35 @@ impl Transport {
         }
     }
 
+    /// Until `database` does not list any of `gone`. The operation's end does not say so.
+    pub(crate) async fn wait_unlinked(&self, database: &ResourceId, gone: &[ResourceId]) -> Result<(), ArmError> {
+        let doing = Doing::new(Verb::AwaitLinks, database);
+        let target = format!("{database}?api-version={}", ResourceKind::Database.api_version());
+        let mut patience = Patience::new(self);
+        loop {
+            let answer = self.look(&doing, target.clone()).await?;
+            let listed = match answer.status {
+                404 => Vec::new(),
+                _ => serde_json::from_slice::<Database>(&answer.body)
+                    .map_err(|err| ArmError::Malformed { doing: doing.clone(), reason: err.to_string() })?
+                    .properties
+                    .geo_replication
+                    .map(|geo| geo.linked_databases)
+                    .unwrap_or_default(),
+            };
+            let Some(left) = listed.into_iter().find(|linked| gone.contains(&linked.id)) else { return Ok(()) };
+            if let Some(LinkState::UnlinkFailed) = left.state {
+                return Err(ArmError::LinkFailed {
+                    database: database.clone(),
+                    member: left.id,
+                    state: LinkState::UnlinkFailed,
+                });
+            }
+            let last = format!("{} still listed", left.id);
+            patience.again(self, &doing, answer.retry_after, last).await?;
+        }
+    }
+
     async fn look(&self, doing: &Doing, target: String) -> Result<Answer, ArmError> {
         let call = Call { doing: doing.clone(), method: Method::GET, target, body: None, repeat: Repeat::Safe };
         self.send(&call).await

@@ -46,13 +46,17 @@ struct Script {
     replies: Mutex<BTreeMap<String, VecDeque<Reply>>>,
     seen: Mutex<Vec<(String, Value)>>,
     most_at_once: Mutex<(usize, usize)>,
+    /// How many tokens were asked for.
+    tokens: Mutex<u32>,
 }
 
 async fn answer(State(script): State<Arc<Script>>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body: Bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     if parts.uri.path() == "/token" {
-        return Json(json!({"access_token": "t", "expires_in": 3600})).into_response();
+        let mut tokens = script.tokens.lock().unwrap();
+        *tokens += 1;
+        return Json(json!({"access_token": format!("t{tokens}"), "expires_in": 3600})).into_response();
     }
     {
         let mut at_once = script.most_at_once.lock().unwrap();
@@ -213,6 +217,34 @@ async fn throttling_server_errors_and_busy_resources_are_waited_out() {
     fake.on(format!("PUT {}", cluster()), [reply(409, busy)]);
     let error = fake.client.put(ResourceKind::Cluster, &cluster(), &json!({})).await.unwrap_err();
     assert!(matches!(error, ArmError::Busy { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_is_replaced_in_the_middle_of_the_work() {
+    let fake = Fake::start().await;
+    let expired =
+        json!({"error": {"code": "ExpiredAuthenticationToken", "message": "The access token expiry is over"}});
+    fake.on(
+        format!("PUT {}", cluster()),
+        [
+            reply(401, expired.clone()),
+            reply(201, state("Creating", "Creating"))
+                .with("azure-asyncoperation", format!("{}{OPERATION}", fake.server.base)),
+        ],
+    );
+    let running = reply(200, json!({"status": "InProgress"})).with("retry-after", "0");
+    fake.on(
+        format!("GET {OPERATION}"),
+        [running, reply(401, expired.clone()), reply(200, json!({"status": "Succeeded"}))],
+    );
+    fake.on(format!("GET {}", cluster()), [reply(200, ready())]);
+    fake.client.put(ResourceKind::Cluster, &cluster(), &json!({})).await.unwrap();
+    assert_eq!((fake.count("PUT"), *fake.script.tokens.lock().unwrap()), (2, 3));
+
+    // One that is refused anew is not replaced for ever.
+    fake.on(format!("GET {}", database()), [reply(401, expired)]);
+    fake.client.get::<Value>(ResourceKind::Database, &database()).await.unwrap_err();
+    assert_eq!((fake.count(&format!("GET {}", database())), *fake.script.tokens.lock().unwrap()), (2, 4));
 }
 
 #[tokio::test]

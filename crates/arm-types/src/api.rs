@@ -39,6 +39,26 @@ pub enum ResourceKind {
     Database,
     /// `Microsoft.Network/privateEndpoints`
     PrivateEndpoint,
+    /// `Microsoft.Network/virtualNetworks`
+    Vnet,
+    /// `Microsoft.Network/virtualNetworks/subnets`
+    Subnet,
+    /// `Microsoft.Network/networkSecurityGroups`
+    Nsg,
+    /// `Microsoft.Network/privateDnsZones`
+    DnsZone,
+    /// `Microsoft.Network/privateDnsZones/virtualNetworkLinks`
+    DnsLink,
+    /// `Microsoft.Network/privateEndpoints/privateDnsZoneGroups`
+    DnsZoneGroup,
+    /// `Microsoft.ManagedIdentity/userAssignedIdentities`
+    Identity,
+    /// `Microsoft.Authorization/roleAssignments`
+    RoleAssignment,
+    /// `Microsoft.KeyVault/vaults/keys`, written through ARM
+    Key,
+    /// `Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignments`
+    AccessPolicy,
 }
 
 impl ResourceKind {
@@ -47,9 +67,12 @@ impl ResourceKind {
     pub const fn api_version(self) -> ApiVersion {
         ApiVersion(match self {
             Self::ResourceGroup => "2025-04-01",
-            Self::Vault | Self::Secret => "2026-02-01",
-            Self::Cluster | Self::Database => "2025-07-01",
-            Self::PrivateEndpoint => "2025-01-01",
+            Self::Vault | Self::Secret | Self::Key => "2026-02-01",
+            Self::Cluster | Self::Database | Self::AccessPolicy => "2025-07-01",
+            Self::PrivateEndpoint | Self::DnsZoneGroup | Self::Vnet | Self::Subnet | Self::Nsg => "2025-01-01",
+            Self::DnsZone | Self::DnsLink => "2024-06-01",
+            Self::Identity => "2024-11-30",
+            Self::RoleAssignment => "2022-04-01",
         })
     }
 
@@ -63,6 +86,16 @@ impl ResourceKind {
             Self::Cluster => "cluster",
             Self::Database => "database",
             Self::PrivateEndpoint => "private-endpoint",
+            Self::Vnet => "vnet",
+            Self::Subnet => "subnet",
+            Self::Nsg => "nsg",
+            Self::DnsZone => "dns-zone",
+            Self::DnsLink => "dns-link",
+            Self::DnsZoneGroup => "dns-zone-group",
+            Self::Identity => "identity",
+            Self::RoleAssignment => "role-assignment",
+            Self::Key => "key",
+            Self::AccessPolicy => "access-policy",
         }
     }
 }

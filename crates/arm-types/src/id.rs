@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 /// The longest id Azure's front door takes is well above this; ours have some 200 characters.
 const ID_CHARS_MAX: usize = 1024;
 /// The fixed parts of the ids we use, as Azure spells them. Clients of Azure compare some of them with case.
-const CANONICAL: [&str; 12] = [
+const CANONICAL: &[&str] = &[
     "subscriptions",
     "resourceGroups",
-    "providers",
+    PROVIDERS,
     "Microsoft.Cache",
     "redisEnterprise",
     "databases",
@@ -21,10 +21,22 @@ const CANONICAL: [&str; 12] = [
     "secrets",
     "Microsoft.Network",
     "privateEndpoints",
+    "privateDnsZoneGroups",
     "virtualNetworks",
+    "subnets",
+    "networkSecurityGroups",
+    "privateDnsZones",
+    "virtualNetworkLinks",
+    "keys",
+    "accessPolicyAssignments",
+    "Microsoft.ManagedIdentity",
+    "userAssignedIdentities",
+    "Microsoft.Authorization",
+    "roleAssignments",
 ];
-/// Not in the table above only because it follows a name and is not a provider's type of its own.
-const SUBNETS: &str = "subnets";
+
+/// Begins the part of an id that says whose type a resource is of.
+const PROVIDERS: &str = "providers";
 
 /// A text that is not the id of a resource in a resource group.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,15 +78,15 @@ impl ResourceId {
         if !is(0, "subscriptions") || !is(2, "resourceGroups") {
             return Err(bad("it is not in a resource group"));
         }
-        let in_group = parts.len() >= 8 && parts.len().is_multiple_of(2) && is(4, "providers");
+        let in_group = parts.len() >= 8 && parts.len().is_multiple_of(2) && is(4, PROVIDERS);
         if parts.len() != 4 && !in_group {
             return Err(bad("types and names do not alternate"));
         }
         let mut canonical = String::with_capacity(text.len());
         for (at, part) in parts.iter().enumerate() {
             canonical.push('/');
-            // Names stand at the odd places, except the provider's namespace.
-            let fixed = at % 2 == 0 || at == 5;
+            // Names stand at the odd places, except namespaces: the provider's, and that of an extension of a resource.
+            let fixed = at % 2 == 0 || (at > 0 && is(at - 1, PROVIDERS));
             canonical.push_str(if fixed { spelled(part) } else { part });
         }
         let folded = canonical.to_ascii_lowercase();
@@ -120,7 +132,45 @@ impl ResourceId {
     pub fn subnet(subscription: &str, group: &str, network: &str, name: &str) -> Result<Self, BadResourceId> {
         Self::resource_group(subscription, group)?
             .provided("Microsoft.Network", "virtualNetworks", network)?
-            .child(SUBNETS, name)
+            .child("subnets", name)
+    }
+
+    /// A resource of `kind` in `namespace`, directly in a resource group.
+    ///
+    /// # Errors
+    /// As [`Self::resource_group`].
+    pub fn in_group(
+        subscription: &str,
+        group: &str,
+        namespace: &str,
+        kind: &str,
+        name: &str,
+    ) -> Result<Self, BadResourceId> {
+        Self::resource_group(subscription, group)?.provided(namespace, kind, name)
+    }
+
+    /// A virtual network.
+    ///
+    /// # Errors
+    /// As [`Self::resource_group`].
+    pub fn vnet(subscription: &str, group: &str, name: &str) -> Result<Self, BadResourceId> {
+        Self::in_group(subscription, group, "Microsoft.Network", "virtualNetworks", name)
+    }
+
+    /// A private DNS zone.
+    ///
+    /// # Errors
+    /// As [`Self::resource_group`].
+    pub fn dns_zone(subscription: &str, group: &str, name: &str) -> Result<Self, BadResourceId> {
+        Self::in_group(subscription, group, "Microsoft.Network", "privateDnsZones", name)
+    }
+
+    /// A role assignment on this resource.
+    ///
+    /// # Errors
+    /// As [`Self::resource_group`].
+    pub fn role_assignment(&self, name: &str) -> Result<Self, BadResourceId> {
+        self.provided("Microsoft.Authorization", "roleAssignments", name)
     }
 
     fn provided(&self, namespace: &str, kind: &str, name: &str) -> Result<Self, BadResourceId> {
@@ -165,7 +215,8 @@ impl ResourceId {
         let parts: Vec<&str> = self.canonical.split('/').skip(1).collect();
         let keep = match parts.len() {
             4 => return None,
-            8 => 4,
+            // A resource's group, or what an extension is of.
+            more if parts.get(more - 4).is_some_and(|part| part.eq_ignore_ascii_case(PROVIDERS)) => more - 4,
             more => more - 2,
         };
         Self::parse(&format!("/{}", parts[..keep].join("/"))).ok()
@@ -185,7 +236,7 @@ fn is_safe(part: &str) -> bool {
 }
 
 fn spelled(part: &str) -> &str {
-    CANONICAL.into_iter().chain([SUBNETS]).find(|known| known.eq_ignore_ascii_case(part)).unwrap_or(part)
+    CANONICAL.iter().find(|known| known.eq_ignore_ascii_case(part)).copied().unwrap_or(part)
 }
 
 impl PartialEq for ResourceId {
@@ -269,6 +320,24 @@ mod tests {
         let group = cluster.parent().unwrap();
         assert_eq!(group, ResourceId::resource_group("s-1", "rg-dev").unwrap());
         assert_eq!(group.parent(), None);
+    }
+
+    #[test]
+    fn extensions_have_their_resource_above_them() {
+        let key = ResourceId::vault("s", "g", "kv").unwrap().child("keys", "k").unwrap();
+        let role = key.role_assignment("11111111-2222-3333-4444-555555555555").unwrap();
+        assert!(role.as_str().ends_with(
+            "/keys/k/providers/Microsoft.Authorization/roleAssignments/11111111-2222-3333-4444-555555555555"
+        ));
+        assert_eq!(role, ResourceId::parse(&role.as_str().to_lowercase()).unwrap());
+        assert_eq!(ResourceId::parse(&role.as_str().to_lowercase()).unwrap().as_str(), role.as_str());
+        assert_eq!(role.parent().unwrap(), key);
+        let zone = ResourceId::dns_zone("s", "g", "privatelink.redis.azure.net").unwrap();
+        assert_eq!(zone.child("virtualNetworkLinks", "l").unwrap().parent().unwrap(), zone);
+        assert_eq!(
+            ResourceId::vnet("s", "g", "n").unwrap(),
+            ResourceId::subnet("s", "g", "n", "x").unwrap().parent().unwrap()
+        );
     }
 
     #[test]

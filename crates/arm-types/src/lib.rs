@@ -1,7 +1,9 @@
 //! What travels between Tidelock and Azure Resource Manager: resource ids, api-versions, bodies, states and errors.
 //! Pure data; the bodies hold the fields we use and keep the others as they came.
 
+mod access;
 mod api;
+mod dns;
 mod error;
 mod id;
 mod keyvault;
@@ -10,8 +12,17 @@ mod operation;
 mod redis;
 mod resources;
 mod state;
+mod vnet;
 
+pub use access::{
+    AccessPolicyAssignment, AccessPolicyProperties, AccessPolicyUser, IdentityProperties, RoleAssignment,
+    RoleAssignmentProperties, UserAssignedIdentity, VaultKey, VaultKeyProperties,
+};
 pub use api::{ApiVersion, ResourceKind};
+pub use dns::{
+    DNS_LOCATION, PrivateDnsZone, PrivateDnsZoneConfig, PrivateDnsZoneConfigProperties, PrivateDnsZoneGroup,
+    PrivateDnsZoneGroupProperties, Provisioned, VirtualNetworkLink, VirtualNetworkLinkProperties,
+};
 pub use error::{ErrorBody, ErrorEnvelope};
 pub use id::{BadResourceId, ResourceId};
 pub use keyvault::{NetworkAcls, SecretAttributes, SecretProperties, Vault, VaultProperties, VaultSecret, VaultSku};
@@ -25,6 +36,10 @@ pub use redis::{
 };
 pub use resources::{ResourceGroup, ResourceGroupProperties};
 pub use state::{ConnectionStatus, LinkState, ProvisioningState, ResourceState};
+pub use vnet::{
+    AddressSpace, NetworkSecurityGroup, NetworkSecurityGroupProperties, SecurityRule, SecurityRuleProperties, Subnet,
+    SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
+};
 
 /// Tags of a resource. Azure compares names without case and keeps the case they were written in.
 pub type Tags = std::collections::BTreeMap<String, String>;

@@ -1,4 +1,4 @@
-//! `Microsoft.Network`, api-version 2025-01-01: private endpoints.
+//! `Microsoft.Network`, api-version 2025-01-01: private endpoints, and what other resources of it refer to.
 
 use std::net::Ipv4Addr;
 

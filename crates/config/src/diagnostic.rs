@@ -103,6 +103,10 @@ impl Diagnostic {
     }
 
     /// With the change that mends it: `replacement` in place of what stands at `span`.
+    ///
+    /// `check --fix` makes it without asking. So it is for what is only spelt wrongly, where nothing else can be meant and
+    /// where what is written now cannot be in use; never for what costs, empties, replaces or shuts out anything. That is
+    /// help. `rules::tests` names the rules that have fixes.
     #[must_use]
     pub fn with_fix(mut self, title: impl Into<String>, span: Span, replacement: impl Into<String>) -> Self {
         let edits = vec![Edit { span, replacement: replacement.into() }];

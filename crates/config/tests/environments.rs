@@ -196,19 +196,16 @@ fn what_was_probably_not_meant_is_a_warning() {
 fn what_only_the_terraform_module_heeds_is_named() {
     assert_eq!(parsed("../../envs/dev.tfvars").environment.unplanned, [""; 0]);
     let dev = text("../../envs/dev.tfvars");
-    let more =
-        dev.replace("name = \"kv-app-dev-eus2\"", "name = \"kv-app-dev-eus2\"\n soft_delete_retention_days = 30");
-    let more = more.replace("drills_allowed      = true", "drills_allowed = true\n hold_off_s = 60");
-    let more = more.replace(
-        "geo_replication_group_name = \"dev-grp\" ",
-        "geo_replication_group_name = \"dev-grp\"\n modules = [{ name = \"RedisJSON\" }]\n",
+    let more = dev.replace(
+        "kv_key_replica            = \"main\"",
+        "kv_key_replica            = \"main\"\n expiration_date = \"2027-01-01T00:00:00Z\"",
     );
+    let more = more.replacen("is_manual_connection = false", "is_manual_connection = true", 1);
     assert_eq!(
         read(&more).unwrap().environment.unplanned,
         [
-            "kv_config.main.soft_delete_retention_days",
-            "managed_redis_config.primary.default_database.modules",
-            "dr_config.hold_off_s"
+            "managed_redis_pe_config.primary.is_manual_connection",
+            "managed_redis_config_replica.replica.expiration_date"
         ]
     );
 }

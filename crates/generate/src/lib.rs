@@ -1,6 +1,6 @@
 //! What is written from the one definition of the variables: the Terraform module's `variables.tf`, its map of regions,
 //! the root configuration that passes a tfvars file on to the module, and the reference page; and from the definitions of
-//! the rules: their pages.
+//! the rules: their pages; and from the transition table of role changes: the page that draws and lists it.
 //!
 //! Pure: the definition in, texts out. `make generate` writes them; a test compares them with what is in the tree.
 
@@ -10,6 +10,7 @@ mod reference;
 mod regions;
 mod root;
 mod rules;
+mod states;
 mod types;
 mod validation;
 mod variables;
@@ -36,6 +37,7 @@ pub fn files() -> Vec<Generated> {
         Generated { path: Cow::Borrowed("terraform/root/variables.tf"), text: root::variables() },
         Generated { path: Cow::Borrowed("terraform/root/main.tf"), text: root::module_call() },
         Generated { path: Cow::Borrowed("docs/reference/variables.md"), text: reference::page() },
+        Generated { path: Cow::Borrowed("docs/failover-states.md"), text: states::page() },
     ];
     files.extend(rules::files());
     files

@@ -11,15 +11,22 @@ pub struct PlanContext {
     pub subscription_id: String,
     /// The tenant whose identities the vaults serve.
     pub tenant_id: String,
-    /// Addresses of steps that may empty a database: `--allow-data-loss ADDRESS`.
+    /// Addresses of what may lose its data: `--allow-data-loss ADDRESS`.
     pub allow_data_loss: BTreeSet<String>,
+    /// What exists without anybody's mark is marked as ours where nothing else changes: `--adopt`.
+    pub adopt: bool,
 }
 
 impl PlanContext {
     /// A context in which no data may be lost.
     #[must_use]
     pub fn new(subscription_id: impl Into<String>, tenant_id: impl Into<String>) -> Self {
-        Self { subscription_id: subscription_id.into(), tenant_id: tenant_id.into(), allow_data_loss: BTreeSet::new() }
+        Self {
+            subscription_id: subscription_id.into(),
+            tenant_id: tenant_id.into(),
+            allow_data_loss: BTreeSet::new(),
+            adopt: false,
+        }
     }
 }
 

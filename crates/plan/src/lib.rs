@@ -12,19 +12,29 @@
 
 mod context;
 mod decide;
+mod delete;
 mod geo;
+mod neighbour;
+mod neighbours;
 mod planner;
+mod removal;
 mod render;
+mod replace;
 mod snapshot;
 mod step;
 mod tags;
 mod targets;
+mod terraform;
 
 pub use context::{PlanContext, PlanError};
+pub use neighbour::{Neighbour, Principal, Role};
 pub use planner::plan;
-pub use snapshot::{KeyFingerprints, Snapshot, fingerprint};
+pub use removal::destroy;
+pub use snapshot::{KeyFingerprints, LastChange, Lock, Owned, Snapshot, fingerprint};
 pub use step::{
-    Action, Change, DataClass, KeyKind, Operation, Plan, Refusal, Request, SCHEMA_VERSION, SecretSource, Step, Summary,
+    Action, Change, DataClass, Fill, KeyKind, Operation, Plan, Refusal, Request, SCHEMA_VERSION, SecretSource, Step,
+    Summary,
 };
 pub use tags::{FINGERPRINT_TAG, OWNER_TAG};
 pub use targets::{Spec, Target, targets};
+pub use terraform::{TerraformImport, terraform_imports};

@@ -1,4 +1,4 @@
-//! The plan as a whole: targets, decisions, what blocks what.
+//! The plan as a whole: targets, decisions, what is made again, what is removed, what blocks what.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +8,11 @@ use tidelock_model::Environment;
 use crate::context::{PlanContext, PlanError};
 use crate::decide::{self, Decision, Scene};
 use crate::geo::{self, MemberPlan, Membership};
+use crate::removal;
+use crate::replace::Replaced;
 use crate::snapshot::Snapshot;
-use crate::step::{Action, Plan, Refusal, SCHEMA_VERSION, Step, Summary};
-use crate::tags;
+use crate::step::{Action, DataClass, Plan, Refusal, SCHEMA_VERSION, Step, Summary};
+use crate::tags::{self, OWNER_TAG};
 use crate::targets::{self, Spec, Target, address};
 
 /// Compares what the file asks for with what was found.
@@ -18,32 +20,82 @@ use crate::targets::{self, Spec, Target, address};
 /// # Errors
 /// If the environment contradicts itself, or has names Azure cannot take.
 pub fn plan(environment: &Environment, context: &PlanContext, snapshot: &Snapshot) -> Result<Plan, PlanError> {
-    let mut targets = targets::targets(environment, context)?;
-    let groups = memberships(environment, &targets, snapshot);
-    first_cluster_first(&mut targets, environment, snapshot);
-    chain_members(&mut targets, &groups);
-    let targets = in_order(targets);
-    let tags = tags::desired(environment);
-    let location_of: BTreeMap<ResourceId, String> =
-        targets.iter().map(|target| (target.id.clone(), target.location.to_string())).collect();
-    let mut steps = Vec::with_capacity(targets.len());
-    for target in &targets {
-        let scene = Scene { environment, context, snapshot, tags: &tags, target };
-        let decision = decide_one(&scene, &groups, &location_of)?;
-        steps.push(step(target, decision));
-    }
+    let wanted = targets::targets(environment, context)?;
+    let first = Draft::make(environment, context, snapshot, wanted.clone(), &Replaced::default())?;
+    let replaced = Replaced::choose(&first, environment, context, snapshot);
+    let draft = if replaced.is_empty() {
+        first
+    } else {
+        let after = snapshot.without(replaced.ids());
+        Draft::make(environment, context, &after, wanted, &replaced)?
+    };
+    let mut steps = replaced.steps(snapshot);
+    let Draft { targets, decisions, groups } = draft;
+    let made = targets.iter().zip(decisions).map(|(target, decision)| {
+        let decision = replaced.explain(target, decision);
+        step(target, decision, snapshot)
+    });
+    steps.extend(made);
+    let named: BTreeSet<&ResourceId> = targets.iter().map(|target| &target.id).collect();
+    let (removed, mut notes) = removal::unnamed(environment, context, snapshot, &named, &steps);
+    notes.extend(remarks(environment, &groups, &removed));
+    steps.extend(removed);
+    Ok(finish(environment, context, steps, notes))
+}
+
+/// Blocks what waits on something refused, and counts.
+pub(crate) fn finish(
+    environment: &Environment,
+    context: &PlanContext,
+    mut steps: Vec<Step>,
+    notes: Vec<String>,
+) -> Plan {
     block(&mut steps);
-    Ok(Plan {
+    Plan {
         schema_version: SCHEMA_VERSION,
         environment: environment.id(),
         subscription_id: context.subscription_id.clone(),
         summary: summary(&steps),
-        notes: notes(environment, &groups),
+        notes,
         steps,
-    })
+    }
 }
 
-type Memberships = BTreeMap<String, Membership>;
+pub(crate) type Memberships = BTreeMap<String, Membership>;
+
+/// Every target in order, each with its decision.
+pub(crate) struct Draft<'a> {
+    pub(crate) targets: Vec<Target<'a>>,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) groups: Memberships,
+}
+
+impl<'a> Draft<'a> {
+    fn make(
+        environment: &'a Environment,
+        context: &PlanContext,
+        snapshot: &Snapshot,
+        mut targets: Vec<Target<'a>>,
+        replaced: &Replaced,
+    ) -> Result<Self, PlanError> {
+        let groups = memberships(environment, &targets, snapshot);
+        first_cluster_first(&mut targets, environment, snapshot);
+        chain_members(&mut targets, &groups);
+        for target in &mut targets {
+            target.depends_on.extend(replaced.before(target));
+        }
+        let targets = in_order(targets, replaced);
+        let tags = tags::desired(environment);
+        let location_of: BTreeMap<&ResourceId, &str> =
+            targets.iter().map(|target| (&target.id, target.location.as_str())).collect();
+        let mut decisions = Vec::with_capacity(targets.len());
+        for target in &targets {
+            let scene = Scene { environment, context, snapshot, tags: &tags, target };
+            decisions.push(harmless_adoption(decide_one(&scene, &groups, &location_of)?));
+        }
+        Ok(Self { targets, decisions, groups })
+    }
+}
 
 fn memberships(environment: &Environment, targets: &[Target<'_>], snapshot: &Snapshot) -> Memberships {
     let ids: BTreeMap<&str, &ResourceId> = targets.iter().map(|target| (target.address.as_str(), &target.id)).collect();
@@ -95,8 +147,8 @@ fn chain_members(targets: &mut [Target<'_>], groups: &Memberships) {
 
 /// What a step depends on stands before it; otherwise the order is kept. A target waits at most for one from a later
 /// region: a database that is created anew into a group whose members stand in later regions.
-fn in_order(targets: Vec<Target<'_>>) -> Vec<Target<'_>> {
-    let mut placed: BTreeSet<String> = BTreeSet::new();
+fn in_order<'a>(targets: Vec<Target<'a>>, replaced: &Replaced) -> Vec<Target<'a>> {
+    let mut placed: BTreeSet<String> = replaced.addresses();
     let mut waiting = targets;
     let mut ordered = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
@@ -122,7 +174,7 @@ fn in_order(targets: Vec<Target<'_>>) -> Vec<Target<'_>> {
 fn decide_one(
     scene: &Scene<'_>,
     groups: &Memberships,
-    location_of: &BTreeMap<ResourceId, String>,
+    location_of: &BTreeMap<&ResourceId, &str>,
 ) -> Result<Decision, PlanError> {
     let target = scene.target;
     if let Some(why) = scene.snapshot.unreadable.get(&target.id) {
@@ -137,15 +189,43 @@ fn decide_one(
                 .and_then(|group| groups.get(&group.key))
                 .and_then(|group| group.members.iter().find(|member| member.id == target.id))
                 .map(|member| &member.plan);
-            let name_of = |id: &ResourceId| location_of.get(id).cloned().unwrap_or_else(|| id.to_string());
+            let name_of = |id: &ResourceId| location_of.get(id).map_or_else(|| id.to_string(), |at| (*at).to_owned());
             decide::database(scene, cache, member, name_of)
         }
         Spec::PrivateEndpoint { endpoint, cluster, subnet } => decide::endpoint(scene, endpoint, cluster, subnet),
         Spec::Secret { database, key, .. } => decide::secret(scene, database, *key),
+        Spec::Neighbour(neighbour) => decide::neighbour(scene, neighbour),
     }
 }
 
-fn step(target: &Target<'_>, decision: Decision) -> Step {
+/// Adopting marks a resource as ours; what it would change beyond that, and anybody would notice, is not adopted along.
+fn harmless_adoption(decision: Decision) -> Decision {
+    let owner = format!("tags.{OWNER_TAG}");
+    let adopts = decision.changes.iter().any(|change| change.field == owner && change.from == tags::ABSENT);
+    if !adopts || decision.action != Action::Update || decision.data == DataClass::KeepsData {
+        return decision;
+    }
+    let reason = format!(
+        "it is not ours, and adopting it would also change what others notice ({}): bring the file in line with it first, \
+         then adopt it",
+        decision.data.as_str()
+    );
+    Decision { changes: decision.changes, ..Decision::refuse(Refusal::Foreign, reason) }
+}
+
+fn step(target: &Target<'_>, decision: Decision, snapshot: &Snapshot) -> Step {
+    // A member that does not answer cannot say how it sees its links, and nobody waits for it.
+    let mut expect_linked = decision.expect_linked;
+    expect_linked.retain(|id| !snapshot.unreadable.contains_key(id));
+    let mut alone_on: Vec<ResourceId> = cluster_above(&target.id).into_iter().collect();
+    match (&target.spec, decision.action) {
+        (Spec::PrivateEndpoint { cluster, .. }, _) => alone_on.push(cluster.clone()),
+        (Spec::Database { .. }, Action::Create | Action::Join) => {
+            let others = expect_linked.iter().filter(|id| **id != target.id);
+            alone_on.extend(others.filter_map(cluster_above));
+        }
+        _ => {}
+    }
     Step {
         address: target.address.clone(),
         location: target.location.clone(),
@@ -159,8 +239,23 @@ fn step(target: &Target<'_>, decision: Decision) -> Step {
         depends_on: target.depends_on.clone(),
         request: decision.request,
         secret_from: decision.secret_from,
-        expect_linked: decision.expect_linked,
+        fill: decision.fill,
+        expect_linked,
+        permission: decision.permission,
+        alone_on,
     }
+}
+
+/// The Redis cluster that `id` is, or is in.
+pub(crate) fn cluster_above(id: &ResourceId) -> Option<ResourceId> {
+    let mut next = Some(id.clone());
+    while let Some(at) = next {
+        if removal::type_of(&at).eq_ignore_ascii_case(removal::CLUSTERS) {
+            return Some(at);
+        }
+        next = at.parent();
+    }
+    None
 }
 
 /// Work that waits on a refused step is refused with it. Steps stand in order, so one pass is enough.
@@ -187,6 +282,8 @@ fn summary(steps: &[Step]) -> Summary {
         create: count(Action::Create),
         update: count(Action::Update),
         join: count(Action::Join),
+        unlink: count(Action::Unlink),
+        delete: count(Action::Delete),
         wait: count(Action::Wait),
         refuse: count(Action::Refuse),
         data_loss: steps.iter().filter(|step| step.data.loses_data()).count(),
@@ -194,11 +291,12 @@ fn summary(steps: &[Step]) -> Summary {
     }
 }
 
-fn notes(environment: &Environment, groups: &Memberships) -> Vec<String> {
+fn remarks(environment: &Environment, groups: &Memberships, removed: &[Step]) -> Vec<String> {
     let mut notes = Vec::new();
+    let leaves = |id: &ResourceId| removed.iter().any(|step| &step.resource_id == id);
     for (key, group) in groups {
         let nickname = environment.geo_groups.get(key).map(|group| group.nickname.as_str()).unwrap_or_default();
-        for stranger in &group.strangers {
+        for stranger in group.strangers.iter().filter(|id| !leaves(id)) {
             notes.push(format!(
                 "geo group {nickname} also holds {stranger}, which the file does not name; it is left in the group"
             ));
@@ -206,7 +304,7 @@ fn notes(environment: &Environment, groups: &Memberships) -> Vec<String> {
     }
     if !environment.unplanned.is_empty() {
         let paths = environment.unplanned.join(", ");
-        notes.push(format!("not planned here, since only the Terraform module makes or heeds it: {paths}"));
+        notes.push(format!("not planned here, since only the Terraform module heeds it: {paths}"));
     }
     notes
 }

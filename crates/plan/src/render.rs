@@ -1,10 +1,11 @@
 //! A plan as a person reads it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use tidelock_arm_types::ResourceKind;
 
-use crate::step::{Action, DataClass, Plan, Refusal, Step, Summary};
+use crate::step::{Action, Plan, Refusal, Step, Summary};
 
 /// The columns' least widths; longer names widen them.
 const LOCATION_WIDTH: usize = 12;
@@ -41,11 +42,12 @@ impl Plan {
 
     fn advice(&self) -> Vec<String> {
         let mut advice = Vec::new();
-        let joins =
-            self.refusals().filter(|step| step.refusal == Some(Refusal::DataLoss) && !step.expect_linked.is_empty());
-        for step in joins {
-            advice.push(format!("apply needs --allow-data-loss {}", step.address));
-        }
+        let asked: BTreeSet<&str> = self
+            .refusals()
+            .filter(|step| step.refusal == Some(Refusal::DataLoss))
+            .flat_map(|step| step.permission.iter().map(String::as_str))
+            .collect();
+        advice.extend(asked.iter().map(|address| format!("apply needs --allow-data-loss {address}")));
         let guarded = self.refusals().any(|step| !matches!(step.refusal, Some(Refusal::Unreadable | Refusal::Blocked)));
         if guarded {
             advice.push("Nothing is applied while a step is refused.".to_owned());
@@ -68,6 +70,7 @@ const fn sign(step: &Step) -> char {
         Action::Update => '~',
         Action::Join => '!',
         Action::Wait => '.',
+        Action::Unlink | Action::Delete => '-',
         Action::Refuse => 'x',
     }
 }
@@ -75,7 +78,9 @@ const fn sign(step: &Step) -> char {
 fn name(step: &Step) -> String {
     let own = step.resource_id.name();
     match (step.kind, step.resource_id.parent()) {
-        (ResourceKind::Database, Some(cluster)) => format!("{}/{own}", cluster.name()),
+        (ResourceKind::Database | ResourceKind::Subnet | ResourceKind::DnsZoneGroup, Some(above)) => {
+            format!("{}/{own}", above.name())
+        }
         _ => own.to_owned(),
     }
 }
@@ -87,7 +92,7 @@ fn render_step(out: &mut String, step: &Step, location_width: usize, name_width:
         let refused = if step.action == Action::Refuse { "REFUSED: " } else { "" };
         texts.push(format!("{refused}{}", step.reason));
     }
-    texts.extend(cost(step.data).map(str::to_owned));
+    texts.extend(step.data.warning().map(str::to_owned));
     let head = format!(
         "  {} {:location_width$} {:KIND_WIDTH$} {:name_width$} ",
         sign(step),
@@ -101,19 +106,11 @@ fn render_step(out: &mut String, step: &Step, location_width: usize, name_width:
     }
 }
 
-const fn cost(data: DataClass) -> Option<&'static str> {
-    match data {
-        DataClass::KeepsData => None,
-        DataClass::Restarts => Some("no data is lost; connections drop"),
-        DataClass::Unavailable => Some("no data is lost; unreachable for minutes"),
-        DataClass::WipesThisMember => Some("DATA LOSS: every key of this database"),
-        DataClass::WipesGroup => Some("DATA LOSS: every key of every member of the group"),
-    }
-}
-
 fn counts(summary: &Summary) -> String {
     let mut text = format!("Plan: {} to create, {} to change", summary.create, summary.update);
     for (count, what) in [
+        (summary.delete, "to delete"),
+        (summary.unlink, "to unlink"),
         (summary.join, "to empty and link"),
         (summary.wait, "to wait for"),
         (summary.refuse, "refused"),

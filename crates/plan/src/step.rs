@@ -1,5 +1,7 @@
 //! The plan as data: steps, and what each one does, costs and waits for.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::Value;
 use tidelock_arm_types::{ResourceId, ResourceKind};
@@ -22,6 +24,10 @@ pub enum Action {
     Join,
     /// It is as the file says but for an operation still under way.
     Wait,
+    /// A member is taken out of its geo group, through another one.
+    Unlink,
+    /// It is removed.
+    Delete,
     /// It would have to be changed, and will not be.
     Refuse,
 }
@@ -48,6 +54,30 @@ impl DataClass {
     pub const fn loses_data(self) -> bool {
         matches!(self, Self::WipesThisMember | Self::WipesGroup)
     }
+
+    /// The class in two or three words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KeepsData => "keeps data",
+            Self::Restarts => "restarts",
+            Self::Unavailable => "unavailable for minutes",
+            Self::WipesThisMember => "wipes this member",
+            Self::WipesGroup => "wipes the group",
+        }
+    }
+
+    /// What a person has to know before it happens; nothing where nobody notices.
+    #[must_use]
+    pub const fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::KeepsData => None,
+            Self::Restarts => Some("no data is lost; connections drop"),
+            Self::Unavailable => Some("no data is lost; unreachable for minutes"),
+            Self::WipesThisMember => Some("DATA LOSS: every key of this database"),
+            Self::WipesGroup => Some("DATA LOSS: every key of every member of the group"),
+        }
+    }
 }
 
 /// Why a step is refused.
@@ -68,6 +98,8 @@ pub enum Refusal {
     Unreadable,
     /// It waits on something that is refused.
     Blocked,
+    /// A lock on it, or on what it is in, forbids it.
+    Locked,
 }
 
 /// A setting that differs.
@@ -91,6 +123,10 @@ pub enum Operation {
     Recreate,
     /// POST `forceLinkToReplicationGroup` on the joining database.
     ForceLink,
+    /// POST `forceUnlink` on a member that stays.
+    ForceUnlink,
+    /// DELETE of the resource.
+    Delete,
 }
 
 /// What is sent.
@@ -98,7 +134,10 @@ pub enum Operation {
 pub struct Request {
     /// The call.
     pub operation: Operation,
-    /// The exact body; for a secret without its value and fingerprint.
+    /// Where it is sent, if not to the resource itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub through: Option<ResourceId>,
+    /// The exact body, null where there is none; for a secret without its value and fingerprint.
     pub body: Value,
 }
 
@@ -135,6 +174,19 @@ pub struct SecretSource {
     pub key: KeyKind,
 }
 
+/// A value that is known only once another resource is there: it is put into the body when the step is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fill {
+    /// Where in the body, as a JSON pointer.
+    pub at: String,
+    /// The kind of the other resource.
+    pub kind: ResourceKind,
+    /// The other resource.
+    pub from: ResourceId,
+    /// Where in its answer, as a JSON pointer.
+    pub field: String,
+}
+
 /// One resource, and what happens to it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Step {
@@ -165,9 +217,18 @@ pub struct Step {
     /// For secrets: where the value comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_from: Option<SecretSource>,
+    /// What else is put into the body when the step is carried out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fill: Vec<Fill>,
     /// For members of a geo group: who has to be `Linked`, as each of them sees it, before the step is done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expect_linked: Vec<ResourceId>,
+    /// What has to be given to `--allow-data-loss` before the step is carried out; empty where nothing is lost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permission: Vec<String>,
+    /// Clusters it changes: Azure answers "busy" to two changes of one cluster at a time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alone_on: Vec<ResourceId>,
 }
 
 /// How many steps there are of each sort.
@@ -179,6 +240,10 @@ pub struct Summary {
     pub update: usize,
     /// Databases to empty and link.
     pub join: usize,
+    /// Members to take out of their group.
+    pub unlink: usize,
+    /// Resources to delete.
+    pub delete: usize,
     /// Operations to wait for.
     pub wait: usize,
     /// Steps refused.
@@ -221,6 +286,12 @@ impl Plan {
     /// The steps that would be carried out.
     pub fn work(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| !matches!(step.action, Action::None | Action::Refuse))
+    }
+
+    /// What may be given to `--allow-data-loss` with this plan: of refused steps and of those already allowed.
+    #[must_use]
+    pub fn permissions(&self) -> BTreeSet<&str> {
+        self.steps.iter().flat_map(|step| step.permission.iter().map(String::as_str)).collect()
     }
 
     /// The step at `address`.

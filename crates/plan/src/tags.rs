@@ -10,6 +10,9 @@ pub const OWNER_TAG: &str = "tidelock-environment";
 /// Carries, on a secret, the fingerprint of the access key it was written from.
 pub const FINGERPRINT_TAG: &str = "tidelock-key-fingerprint";
 
+/// What stands for a tag that is not there.
+pub(crate) const ABSENT: &str = "(none)";
+
 /// The file's tags and ours.
 pub(crate) fn desired(environment: &Environment) -> Tags {
     let mut tags = environment.tags.clone();
@@ -29,7 +32,7 @@ pub(crate) fn changes(actual: &Tags, desired: &Tags) -> Vec<Change> {
     differing
         .map(|(name, wanted)| Change {
             field: format!("tags.{name}"),
-            from: value(actual, name).unwrap_or("(none)").to_owned(),
+            from: value(actual, name).unwrap_or(ABSENT).to_owned(),
             to: wanted.clone(),
         })
         .collect()

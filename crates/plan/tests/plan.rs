@@ -8,11 +8,13 @@ use proptest::prelude::*;
 use serde_json::json;
 use support::{carry_out, cluster_id, complete, context, database_id, environment};
 use tidelock_arm_types::{LinkState, ProvisioningState, ResourceState};
-use tidelock_model::{ClusteringPolicy, EvictionPolicy, ResourceOrigin};
+use tidelock_model::{EvictionPolicy, ResourceOrigin};
 use tidelock_plan::{Action, DataClass, OWNER_TAG, Operation, Plan, PlanError, Refusal, Snapshot, plan};
 
 fn planned(environment: &tidelock_model::Environment, snapshot: &Snapshot) -> Plan {
-    plan(environment, &context(), snapshot).unwrap()
+    let mut snapshot = snapshot.clone();
+    support::given(environment, &mut snapshot);
+    plan(environment, &context(), &snapshot).unwrap()
 }
 
 #[test]
@@ -20,20 +22,26 @@ fn two_regions_from_nothing() {
     let plan = planned(&environment(2), &Snapshot::default());
     let expected = "
   + eastus2      resource group    rg-demo-eastus2                  create
+  + eastus2      dns zone          privatelink.redis.azure.net      create
+  + eastus2      dns link          link-vnet-eastus2                create, vnet-eastus2 resolves through the zone
   + eastus2      vault             kv-demo-eastus2                  create: private, RBAC, soft delete, purge protection
   + eastus2      cluster           demo-cache-eastus2               create, Balanced_B3, with high availability
   + eastus2      database          demo-cache-eastus2/default       create, first member of dev-grp
   + eastus2      private endpoint  demo-pe-eastus2                  create, to demo-cache-eastus2 in subnet snet-redis
+  + eastus2      dns zone group    demo-pe-eastus2/default          create, registers in privatelink.redis.azure.net
   + eastus2      secret            redis-primary-primary-key        create from the database's primary key
   + eastus2      secret            redis-primary-secondary-key      create from the database's secondary key
   + uksouth      resource group    rg-demo-uksouth                  create
+  + uksouth      dns zone          privatelink.redis.azure.net      create
+  + uksouth      dns link          link-vnet-uksouth                create, vnet-uksouth resolves through the zone
   + uksouth      vault             kv-demo-uksouth                  create: private, RBAC, soft delete, purge protection
   + uksouth      cluster           demo-cache-uksouth               create, Balanced_B3, with high availability
   + uksouth      database          demo-cache-uksouth/default       create, linked to eastus2
   + uksouth      private endpoint  demo-pe-uksouth                  create, to demo-cache-uksouth in subnet snet-redis
+  + uksouth      dns zone group    demo-pe-uksouth/default          create, registers in privatelink.redis.azure.net
   + uksouth      secret            redis-replica-primary-key        create from the database's primary key
   + uksouth      secret            redis-replica-secondary-key      create from the database's secondary key
-Plan: 14 to create, 0 to change.
+Plan: 20 to create, 0 to change.
 ";
     assert_eq!(format!("\n{}", plan.render()), expected);
 }
@@ -166,6 +174,8 @@ fn harmless_changes_are_made_in_place() {
     let plan = planned(&environment, &snapshot);
     let expected = "
   ~ eastus2      resource group    rg-demo-eastus2                  tags.cost-centre (none) -> 42
+  ~ eastus2      dns zone          privatelink.redis.azure.net      tags.cost-centre (none) -> 42
+  ~ eastus2      dns link          link-vnet-eastus2                tags.cost-centre (none) -> 42
   ~ eastus2      vault             kv-demo-eastus2                  tags.cost-centre (none) -> 42
   ~ eastus2      cluster           demo-cache-eastus2               sku_name Balanced_B3 -> Balanced_B5
                                                                     tags.cost-centre (none) -> 42
@@ -174,7 +184,7 @@ fn harmless_changes_are_made_in_place() {
   ~ eastus2      private endpoint  demo-pe-eastus2                  tags.cost-centre (none) -> 42
   ~ eastus2      secret            redis-primary-primary-key        tags.cost-centre (none) -> 42
   ~ eastus2      secret            redis-primary-secondary-key      tags.cost-centre (none) -> 42
-Plan: 0 to create, 7 to change.
+Plan: 0 to create, 9 to change.
 ";
     assert_eq!(format!("\n{}", plan.render()), expected);
     let mut snapshot = snapshot;
@@ -209,37 +219,6 @@ fn an_update_keeps_what_others_set_and_repeats_the_whole_membership() {
 }
 
 #[test]
-fn changes_that_empty_a_database_say_so_and_are_refused() {
-    let base = environment(2);
-    let snapshot = complete(&base);
-    type Edit = fn(&mut tidelock_model::Cache);
-    let edits: [(&str, Edit, &str); 5] = [
-        ("clustering", |cache| cache.clustering = ClusteringPolicy::OSSCluster, "eastus2/database/primary"),
-        ("nickname", |cache| cache.group_nickname = Some("other-grp".to_owned()), "eastus2/database/primary"),
-        ("availability", |cache| cache.high_availability = false, "eastus2/cluster/primary"),
-        ("flash", |cache| cache.sku = "FlashOptimized_A250".to_owned(), "eastus2/cluster/primary"),
-        ("leaving", |cache| cache.group_nickname = None, "eastus2/database/primary"),
-    ];
-    for (what, edit, address) in edits {
-        let mut environment = base.clone();
-        edit(environment.regions[0].caches.values_mut().next().unwrap());
-        match what {
-            "nickname" => environment.geo_groups.get_mut("main").unwrap().nickname = "other-grp".to_owned(),
-            "leaving" => environment.geo_groups.clear(),
-            _ => {}
-        }
-        let plan = planned(&environment, &snapshot);
-        let step = plan.step(address).unwrap();
-        assert_eq!((step.action, step.refusal), (Action::Refuse, Some(Refusal::DataLoss)), "{what}");
-        assert_eq!(step.data, DataClass::WipesThisMember, "{what}");
-        assert!(step.request.is_none(), "{what}");
-        let text = plan.render();
-        assert!(text.contains("  ! eastus2 ") && text.contains("DATA LOSS: every key of this database"), "{text}");
-        assert!(text.contains("Nothing is applied while a step is refused."), "{text}");
-    }
-}
-
-#[test]
 fn a_database_without_a_second_node_is_not_scaled() {
     let mut environment = environment(1);
     environment.regions[0].caches.values_mut().next().unwrap().high_availability = false;
@@ -248,9 +227,10 @@ fn a_database_without_a_second_node_is_not_scaled() {
     let plan = planned(&environment, &snapshot);
     let expected = "
   ! eastus2      cluster           demo-cache-eastus2               sku_name Balanced_B3 -> Balanced_B5
-                                                                    REFUSED: Azure can only replace the cluster for this, database and all: export what you need, delete the cluster, then apply again
+                                                                    REFUSED: without high availability there is no second node to copy to: scaling empties the database; export what you need first
                                                                     DATA LOSS: every key of this database
 Plan: 0 to create, 0 to change, 1 refused, 1 DATA LOSS.
+apply needs --allow-data-loss eastus2/cluster/primary
 Nothing is applied while a step is refused.
 ";
     assert_eq!(format!("\n{}", plan.render()), expected);
@@ -454,10 +434,10 @@ fn members_the_file_does_not_name_stay_and_are_mentioned() {
 #[test]
 fn what_the_file_says_beyond_the_plan_is_named() {
     let mut one = environment(1);
-    one.unplanned = vec!["managed_redis_config.primary.customer_managed_key".to_owned()];
+    one.unplanned = vec!["managed_redis_config.primary.expiration_date".to_owned()];
     let plan = planned(&one, &Snapshot::default());
     assert_eq!(plan.notes.len(), 1);
-    assert!(plan.notes[0].ends_with(": managed_redis_config.primary.customer_managed_key"), "{}", plan.notes[0]);
+    assert!(plan.notes[0].ends_with(": managed_redis_config.primary.expiration_date"), "{}", plan.notes[0]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use tidelock_model::SecretString;
 use tidelock_secrets::{ClientCredential, TokenSource, http_client};
 use tokio::sync::watch;
 
+use crate::environments::{environment, nothing};
 use crate::https::HttpsServer;
 
 /// Looks at a resource until it is ready.
@@ -32,6 +33,12 @@ pub(crate) struct World {
     pub(crate) doomed: BTreeSet<String>,
     /// PUTs by path.
     pub(crate) puts: BTreeMap<String, u32>,
+    /// Deletions, in order.
+    pub(crate) deleted: Vec<String>,
+    /// Members taken out of their group.
+    pub(crate) unlinked: Vec<String>,
+    /// Locks: scope and name.
+    pub(crate) locks: Vec<(String, String)>,
     /// What must never happen.
     pub(crate) offences: Vec<String>,
 }
@@ -51,7 +58,7 @@ struct Shared {
 
 impl Azure {
     pub(crate) async fn start() -> Self {
-        let world = Arc::new(Mutex::new(World::default()));
+        let world = Arc::new(Mutex::new(World { resources: given(), ..World::default() }));
         let (sender, requests) = watch::channel(0);
         let shared = Arc::new(Shared { world: Arc::clone(&world), requests: sender });
         let server = HttpsServer::start(|_| Router::new().fallback(answer).with_state(shared)).await;
@@ -75,6 +82,16 @@ impl Azure {
     pub(crate) fn world(&self) -> std::sync::MutexGuard<'_, World> {
         self.world.lock().unwrap()
     }
+}
+
+/// What the network team has made for every region there is a place for.
+fn given() -> BTreeMap<String, Value> {
+    let given = nothing(&environment(5));
+    given
+        .subnets
+        .iter()
+        .map(|(id, subnet)| (id.as_str().to_lowercase(), serde_json::to_value(subnet).unwrap()))
+        .collect()
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response<Body> {
@@ -104,9 +121,14 @@ impl World {
             let status = if failed { "Failed" } else { "Succeeded" };
             return Json(json!({"status": status, "error": {"code": "OperationFailed"}})).into_response();
         }
+        if let Some(list) = self.list(path) {
+            return Json(json!({ "value": list })).into_response();
+        }
         match method.as_str() {
             "GET" => self.get(path),
             "PUT" => self.put(path, spelled, body),
+            "DELETE" => self.delete(path),
+            "POST" if path.ends_with("/forceunlink") => self.unlink(path.trim_end_matches("/forceunlink"), body),
             "POST" if path.ends_with("/listkeys") => {
                 let database = path.trim_end_matches("/listkeys");
                 if !self.resources.contains_key(database) {
@@ -117,6 +139,79 @@ impl World {
             }
             _ => refusal(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "not here"),
         }
+    }
+
+    /// Lists of the subscription, of a group's contents, and of locks.
+    fn list(&self, path: &str) -> Option<Vec<Value>> {
+        let shown = |path: &String, body: &Value| {
+            let mut shown = body.clone();
+            shown["id"] = json!(path);
+            shown
+        };
+        let depth = |path: &str| path.split('/').count();
+        let (head, tail) = path.rsplit_once('/')?;
+        let of = |parts: usize| {
+            self.resources.iter().filter(move |(path, _)| path.starts_with(head) && depth(path) == parts)
+        };
+        match (depth(path), tail) {
+            (4 | 6, "resources") => Some(of(9).map(|(path, body)| shown(path, body)).collect()),
+            (4, "resourcegroups") => Some(of(5).map(|(path, body)| shown(path, body)).collect()),
+            (_, "roleassignments") => {
+                let given = self.resources.iter().filter(|(id, _)| id.starts_with(&format!("{path}/")));
+                Some(given.map(|(id, body)| shown(id, body)).collect())
+            }
+            (6, "locks") => Some(
+                self.locks
+                    .iter()
+                    .map(|(scope, name)| {
+                        json!({
+                            "id": format!("{scope}/providers/Microsoft.Authorization/locks/{name}"),
+                            "name": name,
+                            "properties": {"level": "CanNotDelete"},
+                        })
+                    })
+                    .collect(),
+            ),
+            _ => None,
+        }
+    }
+
+    fn delete(&mut self, path: &str) -> Response<Body> {
+        if !self.resources.contains_key(path) {
+            return StatusCode::NO_CONTENT.into_response();
+        }
+        self.deleted.push(path.to_owned());
+        let gone = |other: &str| other == path || other.starts_with(&format!("{path}/"));
+        self.resources.retain(|other, _| !gone(other));
+        self.leave(&gone);
+        (StatusCode::ACCEPTED, [("azure-asyncoperation", "/operations/1"), ("retry-after", "0")]).into_response()
+    }
+
+    /// Whoever stays in a group forgets who is gone.
+    fn leave(&mut self, gone: &dyn Fn(&str) -> bool) {
+        for body in self.resources.values_mut() {
+            let linked = body.pointer_mut("/properties/geoReplication/linkedDatabases").and_then(Value::as_array_mut);
+            if let Some(linked) = linked {
+                linked.retain(|member| !gone(&member["id"].as_str().unwrap().to_lowercase()));
+            }
+        }
+    }
+
+    fn unlink(&mut self, database: &str, body: &[u8]) -> Response<Body> {
+        let body: Value = serde_json::from_slice(body).unwrap();
+        let ids: Vec<String> =
+            body["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_lowercase()).collect();
+        if ids.iter().any(|id| id == database) || !self.resources.contains_key(database) {
+            return refusal(StatusCode::BAD_REQUEST, "BadRequest", "a member cannot name itself");
+        }
+        self.unlinked.extend(ids.clone());
+        self.leave(&|id| ids.iter().any(|one| one == id));
+        for id in &ids {
+            // It keeps its own view of a group that has put it out.
+            self.resources.get_mut(id).unwrap()["properties"]["geoReplication"]["linkedDatabases"] =
+                json!([{"id": id}]);
+        }
+        (StatusCode::ACCEPTED, [("azure-asyncoperation", "/operations/1"), ("retry-after", "0")]).into_response()
     }
 
     fn get(&mut self, path: &str) -> Response<Body> {
@@ -154,6 +249,12 @@ impl World {
         }
         if self.looks.get(&parent).is_some_and(|looks| *looks > 0) {
             self.offences.push(format!("{path} was written while {parent} was not ready"));
+        }
+        let leads_to = body.pointer("/properties/privateLinkServiceConnections/0/properties/privateLinkServiceId");
+        if let Some(cluster) = leads_to.and_then(Value::as_str).map(str::to_lowercase)
+            && self.looks.get(&cluster).is_some_and(|looks| *looks > 0)
+        {
+            self.offences.push(format!("{path} was written while {cluster} was not ready"));
         }
         if path.ends_with("/databases/default")
             && let Some(refused) = self.link(path, &body)
@@ -222,6 +323,8 @@ fn parent(path: &str) -> String {
     match parts.len() {
         0..=5 => String::new(),
         9 => parts[..5].join("/"),
+        // A role is given on something.
+        more if parts[more - 4] == "providers" => parts[..more - 4].join("/"),
         more => parts[..more - 2].join("/"),
     }
 }

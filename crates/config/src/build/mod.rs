@@ -2,6 +2,7 @@
 
 mod geo;
 mod keys;
+mod networks;
 mod recovery;
 mod regions;
 mod resources;

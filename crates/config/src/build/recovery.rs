@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidelock_model::{DrConfig, Durability, EnvName, FailoverMode, Location, Timings};
+use tidelock_model::{DrConfig, Durability, EnvName, FailoverMode, Location, Policy, Timings};
 
 use super::regions::location;
 use crate::diagnostic::{Sink, quote};
@@ -27,10 +27,21 @@ pub(super) fn build(file: &File, environment: Read<EnvName>, sink: &mut Sink) ->
         mode: if fields.text("mode")?.value == "automatic" { FailoverMode::Automatic } else { FailoverMode::Manual },
         durability: if fields.text("durability")?.value == "remote" { Durability::Remote } else { Durability::Local },
         timings: timings?,
+        policy: policy(fields)?,
         rto_objective: seconds("rto_objective_s")?,
         rpo_objective: seconds("rpo_objective_s")?,
         gateways_per_region: u8::try_from(fields.integer("gateways_per_region")?.value).map_err(|_| Reported)?,
         drills_allowed,
+    })
+}
+
+/// Preferences are not in the file yet: every region may become writer.
+fn policy(fields: &Fields) -> Read<Policy> {
+    Ok(Policy {
+        detection: Duration::from_millis(fields.integer("detection_ms")?.value),
+        lag_limit: Duration::from_millis(fields.integer("lag_limit_ms")?.value),
+        hold_off: Duration::from_secs(fields.integer("hold_off_s")?.value),
+        ..Policy::default()
     })
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use tidelock_model::{EnvName, Location, Region, RegionSuffix};
 
-use super::RegionKeys;
 use super::resources::{self, RegionContext};
+use super::{RegionKeys, networks};
 use crate::diagnostic::{Sink, quote};
 use crate::rules::regions;
 use crate::text::Span;
@@ -46,8 +46,10 @@ fn build_region(
     let group = fields.text("resource_group_name").map(|group| group.value);
     // Everything is read before anything is given up, so that all findings come in one run.
     let context = RegionContext { suffix: region.suffix, fields, prefix, resource_group: group, keys, own };
-    let vnets = resources::vnets(&context, sink);
-    let subnets = resources::subnets(&context, sink);
+    let vnets = networks::vnets(&context, sink);
+    let subnets = networks::subnets(&context, sink);
+    let security_groups = networks::security_groups(&context);
+    let dns_zones = networks::dns_zones(&context);
     let vaults = resources::vaults(&context, sink);
     let caches = resources::caches(&context, sink);
     let private_endpoints = resources::private_endpoints(&context, sink);
@@ -57,6 +59,8 @@ fn build_region(
         resource_group: group?.to_owned(),
         vnets: vnets?,
         subnets: subnets?,
+        security_groups: security_groups?,
+        dns_zones: dns_zones?,
         vaults: vaults?,
         caches: caches?,
         private_endpoints: private_endpoints?,

@@ -1,10 +1,10 @@
-//! What a region has: networks, subnets, vaults, caches and private endpoints.
+//! What a region has beside its networks: vaults, caches and private endpoints.
 
 use std::collections::BTreeMap;
 
 use tidelock_model::{
-    Cache, CacheName, ClusteringPolicy, EvictionPolicy, PrivateEndpoint, RegionSuffix, ResourceOrigin, SubnetRef,
-    Vault, VnetRef,
+    Cache, CacheName, ClusteringPolicy, CustomerKey, EvictionPolicy, Module, Persistence, PrivateEndpoint,
+    RegionSuffix, ResourceOrigin, Vault, VaultSettings,
 };
 
 use super::RegionKeys;
@@ -30,13 +30,13 @@ pub(super) struct RegionContext<'a> {
 
 impl<'a> RegionContext<'a> {
     /// The resource group an object names, else the region's.
-    fn group(&self, object: &'a Fields) -> Read<String> {
+    pub(super) fn group(&self, object: &'a Fields) -> Read<String> {
         let given = object.text_if_given("resource_group_name")?;
         Ok(given.map_or(self.resource_group?, |group| group.value).to_owned())
     }
 
     /// The items of a map of objects, each turned by `build`; all of them are looked at before an error is returned.
-    fn items<T>(
+    pub(super) fn items<T>(
         &self,
         variable: &str,
         mut build: impl FnMut(&'a Item, &'a Fields) -> Read<T>,
@@ -47,7 +47,7 @@ impl<'a> RegionContext<'a> {
     }
 
     /// The union of what is created and what is given; a key in both is reported.
-    fn union<T>(
+    pub(super) fn union<T>(
         &self,
         created: Read<Vec<(&Item, T)>>,
         given: Read<Vec<(&Item, T)>>,
@@ -91,49 +91,40 @@ pub(super) fn known_keys(wrong: &str, keys: &[&str], what: &str) -> String {
     format!("define it, or name one that is there: {shown}{more}")
 }
 
-/// Networks by key.
-pub(super) fn vnets(context: &RegionContext<'_>, sink: &mut Sink) -> Read<BTreeMap<String, VnetRef>> {
-    let read = |fields: &Fields, group: String, origin| {
-        Ok(VnetRef { name: fields.text("name")?.value.to_owned(), resource_group: group, origin })
-    };
-    let created =
-        context.items("vnet_config", |_, fields| read(fields, context.group(fields)?, ResourceOrigin::Created));
-    let given = context.items("vnet_datasource_config", |_, fields| {
-        read(fields, fields.text("resource_group_name")?.value.to_owned(), ResourceOrigin::Existing)
-    });
-    context.union(created, given, sink)
-}
-
-/// Subnets by key.
-pub(super) fn subnets(context: &RegionContext<'_>, sink: &mut Sink) -> Read<BTreeMap<String, SubnetRef>> {
-    let read = |fields: &Fields, group: String, origin| {
-        Ok(SubnetRef {
-            name: fields.text("name")?.value.to_owned(),
-            virtual_network: fields.text("virtual_network_name")?.value.to_owned(),
-            resource_group: group,
-            origin,
-        })
-    };
-    let created =
-        context.items("snet_config", |_, fields| read(fields, context.group(fields)?, ResourceOrigin::Created));
-    let given = context.items("snet_datasource_config", |_, fields| {
-        read(fields, fields.text("resource_group_name")?.value.to_owned(), ResourceOrigin::Existing)
-    });
-    context.union(created, given, sink)
-}
-
 /// Vaults by key.
 pub(super) fn vaults(context: &RegionContext<'_>, sink: &mut Sink) -> Read<BTreeMap<String, Vault>> {
     let created = context.items("kv_config", |_, fields| {
+        let days = fields.integer("soft_delete_retention_days")?.value;
+        let settings = VaultSettings {
+            purge_protection: fields.bool("purge_protection_enabled")?,
+            retention_days: u32::try_from(days).map_err(|_| Reported)?,
+            public_network_access: fields.bool("public_network_access_enabled")?,
+            subnet_key: text_if_given(fields, "snet_key")?,
+            administrators: owned(fields, "administrator_object_ids")?,
+            readers: owned(fields, "reader_object_ids")?,
+        };
         let name = fields.text("name")?.value.to_owned();
-        Ok(Vault { name, resource_group: context.group(fields)?, origin: ResourceOrigin::Created })
+        let resource_group = context.group(fields)?;
+        Ok(Vault { name, resource_group, origin: ResourceOrigin::Created, settings })
     });
     let given = context.items("kv_datasource_config", |_, fields| {
         let name = fields.text("keyvault_name")?.value.to_owned();
         let resource_group = fields.text("keyvault_resource_group_name")?.value.to_owned();
-        Ok(Vault { name, resource_group, origin: ResourceOrigin::Existing })
+        let settings = VaultSettings::default();
+        Ok(Vault { name, resource_group, origin: ResourceOrigin::Existing, settings })
     });
     context.union(created, given, sink)
+}
+
+/// The texts of a list, as the environment keeps them.
+pub(super) fn owned(fields: &Fields, name: &str) -> Read<Vec<String>> {
+    Ok(fields.texts(name)?.into_iter().map(|text| text.value.to_owned()).collect())
+}
+
+/// A text as the environment keeps it. References among these are not followed here: what is read during an incident must not
+/// depend on them; `rules::references` does.
+pub(super) fn text_if_given(fields: &Fields, name: &str) -> Read<Option<String>> {
+    Ok(fields.text_if_given(name)?.map(|text| text.value.to_owned()))
 }
 
 /// Caches by key.
@@ -156,8 +147,40 @@ fn cache(context: &RegionContext<'_>, item: &Item, fields: &Fields, vault_key: R
         vault_key: vault_key?,
         clustering: clustering(database.text("clustering_policy")?.value)?,
         eviction: eviction(database.text("eviction_policy")?.value)?,
-        group_nickname: database.text_if_given("geo_replication_group_name")?.map(|name| name.value.to_owned()),
+        group_nickname: text_if_given(database, "geo_replication_group_name")?,
+        customer_key: fields.object_if_given("customer_managed_key")?.map(customer_key).transpose()?,
+        access_policies: owned(fields, "access_policy_object_ids")?,
+        modules: modules(database)?,
+        persistence: persistence(database)?,
     })
+}
+
+/// Either an address of one that exists, or what one to create is like; that it is one of them is a rule.
+fn customer_key(fields: &Fields) -> Read<CustomerKey> {
+    if let Some(address) = text_if_given(fields, "key_id")? {
+        return Ok(CustomerKey::Existing { address });
+    }
+    Ok(CustomerKey::Created {
+        name: text_if_given(fields, "key_name")?.unwrap_or_default(),
+        kind: fields.text("key_type")?.value.to_owned(),
+        bits: u32::try_from(fields.integer("key_size")?.value).map_err(|_| Reported)?,
+    })
+}
+
+fn modules(database: &Fields) -> Read<Vec<Module>> {
+    let module = |fields: &Fields| {
+        Ok(Module { name: fields.text("name")?.value.to_owned(), args: fields.text("args")?.value.to_owned() })
+    };
+    database.objects("modules")?.into_iter().map(module).collect()
+}
+
+/// One kind at most; that both are not asked for is a rule.
+fn persistence(database: &Fields) -> Read<Persistence> {
+    if let Some(often) = text_if_given(database, "persistence_append_only_file_backup_frequency")? {
+        return Ok(Persistence::AppendOnlyFile(often));
+    }
+    Ok(text_if_given(database, "persistence_redis_database_backup_frequency")?
+        .map_or(Persistence::None, Persistence::Snapshot))
 }
 
 /// A cache's name in Azure, as the pattern makes it: `_replica` in a variable's name is `-replica` here.
@@ -188,6 +211,7 @@ pub(super) fn private_endpoints(
             key: item.key.value.clone(),
             azure_name: format!("pe-redis-{}-{}", fields.text("context")?.value, fields.text("instance")?.value),
             subnet_key: subnet_key?,
+            dns_zone_key: text_if_given(fields, "dns_zone_key")?,
             cache: CacheName(cache?),
             group_ids,
             static_ip: static_ip?,

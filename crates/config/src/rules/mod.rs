@@ -205,11 +205,11 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     RULES.iter().copied().flatten().copied()
 }
 
-/// The rule with a number as it is written, `TL001` or `tl1`, or with a name.
+/// The rule with a number, as in `TL001`, `tl1` or `1`, or with a name.
 #[must_use]
 pub fn find(id_or_name: &str) -> Option<&'static Rule> {
     let wanted = id_or_name.trim().to_ascii_lowercase();
-    let number = wanted.strip_prefix("tl").and_then(|digits| digits.parse::<u16>().ok());
+    let number = wanted.strip_prefix("tl").unwrap_or(&wanted).parse::<u16>().ok();
     all().find(|rule| Some(rule.id.0) == number || rule.name == wanted)
 }
 

@@ -26,7 +26,8 @@ fn rules_are_written_in_sentences() {
 #[test]
 fn rules_are_found_by_number_and_by_name() {
     for rule in all() {
-        for spelling in [rule.id.to_string(), rule.id.to_string().to_lowercase(), rule.name.to_owned()] {
+        let (id, number) = (rule.id.to_string(), rule.id.0.to_string());
+        for spelling in [id.to_lowercase(), id, number, rule.name.to_owned()] {
             assert_eq!(find(&spelling).map(|found| found.id), Some(rule.id), "{spelling}");
         }
     }
@@ -67,6 +68,21 @@ fn passing_examples_are_right_altogether() {
             example::findings(&rule.passing).into_iter().map(|found| (found.rule.id, found.message)).collect();
         assert_eq!(said, [], "{}", rule.id);
     }
+}
+
+/// `--fix` asks nobody: a rule is added here once its fix cannot cost, empty, replace or shut out anything.
+#[test]
+fn only_misspelt_values_are_mended_without_asking() {
+    const MECHANICAL: [u16; 6] = [9, 21, 40, 82, 96, 103];
+    let broken = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/broken")).unwrap();
+    let broken = broken.map(|entry| entry.unwrap().path()).filter(|path| path.extension().unwrap() == "tfvars");
+    let broken: Vec<String> =
+        broken.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into()).collect();
+    assert!(broken.len() > 40, "the broken files are there");
+    let texts = all().map(|rule| rule.failing.file()).chain(broken);
+    let findings = texts.flat_map(|text| crate::check(&text).findings);
+    let with_fix: BTreeSet<u16> = findings.filter(|found| found.fix.is_some()).map(|found| found.rule.id.0).collect();
+    assert_eq!(with_fix.into_iter().collect::<Vec<_>>(), MECHANICAL);
 }
 
 #[test]

@@ -86,9 +86,12 @@ impl Checker<'_> {
             Some(nearest) => format!("did you mean `{nearest}`? It is one of {all}"),
             None => format!("it is one of {all}"),
         };
-        self.wrong(
-            reading::BAD_VALUE.at(span, format!("{} is no value of {}", quote(text), quote(name))).with_help(help),
-        )
+        let finding =
+            reading::BAD_VALUE.at(span, format!("{} is no value of {}", quote(text), quote(name))).with_help(help);
+        self.wrong(match same_but_for_case {
+            Some(meant) => finding.with_fix(format!("write `{meant}`"), span, format!("\"{meant}\"")),
+            None => finding,
+        })
     }
 
     fn map(&mut self, entries: &[Entry], inner: &Type) -> Vec<Item> {
@@ -206,12 +209,13 @@ impl Checker<'_> {
         let names: Vec<(String, &'static str)> =
             attributes.iter().map(|attribute| (attribute.name_in(self.suffix), attribute.name)).collect();
         // The right name with the suffix of another region, or without one: the commonest slip in a copied block.
-        let other_suffix = names.iter().find(|(_, base)| {
-            RegionSuffix::ALL.iter().any(|suffix| key.name.strip_suffix(suffix.as_str()) == Some(base))
+        let other_suffix = attributes.iter().find(|attribute| {
+            RegionSuffix::ALL.iter().any(|suffix| key.name.strip_suffix(suffix.as_str()) == Some(attribute.name))
         });
-        if let Some((right, base)) = other_suffix {
-            self.sink.push(self.wrong_suffix(object, key, right, right == base, given(right)));
-            return Some(base);
+        if let Some(meant) = other_suffix {
+            let is_given = given(&meant.name_in(self.suffix));
+            self.sink.push(self.wrong_suffix(object, key, meant, is_given));
+            return Some(meant.name);
         }
         if let Some(reason) = foreign::reason(attributes, &key.name) {
             let message = format!("{} is no attribute of an Azure Managed Redis {}", quote(&key.name), reason.of);
@@ -241,9 +245,10 @@ impl Checker<'_> {
     }
 
     /// A key that has the suffix of another region, or lacks its own's.
-    fn wrong_suffix(&self, object: &str, key: &Key, right: &str, is_bare: bool, is_given: bool) -> Diagnostic {
+    fn wrong_suffix(&self, object: &str, key: &Key, meant: &Attribute, is_given: bool) -> Diagnostic {
+        let right = meant.name_in(self.suffix);
         let message = format!("{} is called `{right}` in {}", quote(&key.name), quote(object));
-        let reason = match (is_bare, self.suffix) {
+        let reason = match (right == meant.name, self.suffix) {
             (true, RegionSuffix::First) => "in the maps of the first region, no key carries a suffix",
             (true, _) => "only keys that refer to other maps of the region carry its suffix",
             (false, _) => "inside the maps of a region, keys that refer to its other maps carry its suffix",
@@ -251,6 +256,10 @@ impl Checker<'_> {
         let finding = references::WRONG_SUFFIX.at(key.span, message).with_source(reason);
         if is_given {
             return finding.with_help(format!("remove it: `{right}` is given as well"));
+        }
+        // A setting that Terraform has ignored so far may replace a cache once it is heeded: no patch for that.
+        if !matches!((&meant.holds, meant.presence), (Type::Reference(_), _) | (_, Presence::Required)) {
+            return finding.with_help(format!("call it `{right}`, or remove it: so far Terraform has ignored it"));
         }
         finding.with_help("copied from another region's block? Its other keys may be of that region, too").with_fix(
             format!("call it `{right}`"),

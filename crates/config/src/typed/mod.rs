@@ -158,6 +158,15 @@ impl Fields {
         }
     }
 
+    /// The object under `name`, if it was given.
+    pub(crate) fn object_if_given(&self, name: &str) -> Read<Option<&Fields>> {
+        match &self.get(name)?.value {
+            Datum::Object(fields) => Ok(Some(fields)),
+            Datum::Absent => Ok(None),
+            _ => Err(Reported),
+        }
+    }
+
     /// Where the value under `name` stands.
     pub(crate) fn span(&self, name: &str) -> Span {
         self.0.get(name).map(|field| field.span).unwrap_or_default()

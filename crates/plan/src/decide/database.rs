@@ -3,14 +3,18 @@
 use tidelock_arm_types::{Database, DatabaseProperties, ForceLink, GeoReplication, ResourceId};
 use tidelock_model::Cache;
 
-use super::{Decision, ENABLED, Scene, condition, differs, drop_read_only, in_place};
+use super::settings;
+use super::{Decision, ENABLED, Remedy, Scene, condition, differs, drop_read_only, in_place};
 use crate::context::PlanError;
 use crate::geo::{self, Links, MemberPlan};
 use crate::step::{Action, Change, DataClass, Operation, Refusal, Request};
 
 const PROTOCOL: &str = "Encrypted";
 const PORT: u16 = 10000;
+const NO_CLUSTER: &str = "NoCluster";
 const JOIN_REASON: &str = "it exists outside its geo group, and linking empties it";
+const RECREATION: &str = "Azure can only delete and create the database again for this, and both its access keys change: \
+                          export what you need first";
 
 /// Decides for a database; `member` is its place in its group, if it has one.
 pub(crate) fn database(
@@ -36,20 +40,21 @@ pub(crate) fn database(
         }
         (Some(MemberPlan::Join { members }), Some(found)) => join(scene, cache, found, members),
         (Some(MemberPlan::Stands { members }), Some(found)) => standing(scene, cache, found, members),
-        (Some(MemberPlan::OtherGroup { nickname: other }), _) => {
+        (Some(MemberPlan::OtherGroup { nickname: other }), Some(found)) => {
             let change =
                 Change { field: "geo_replication_group_name".to_owned(), from: other.clone(), to: nickname.to_owned() };
-            Ok(recreation(vec![change]))
+            Ok(recreation(scene, found, vec![change]))
         }
-        (Some(MemberPlan::NoGroup), _) => Ok(Decision::refuse(
-            Refusal::DataLoss,
+        (Some(MemberPlan::NoGroup), _) => Ok(scene.guarded(
+            Some(Remedy::Database),
+            DataClass::WipesThisMember,
             "all members exist and none is in a geo group; a group begins with a database that is created into it: \
-             choose the one whose data may go, delete it, then apply again",
-        )
-        .costing(DataClass::WipesThisMember)),
+             choose the one whose data may go",
+            Vec::new(),
+        )),
         (Some(MemberPlan::Unknown { reason }), _) => Ok(Decision::refuse(Refusal::Unreadable, reason.clone())),
-        // `geo::membership` calls a member standing or joining only if it is in the snapshot.
-        (Some(MemberPlan::Stands { .. } | MemberPlan::Join { .. }), None) => {
+        // `geo::membership` says this of a member only if it is in the snapshot.
+        (Some(MemberPlan::Stands { .. } | MemberPlan::Join { .. } | MemberPlan::OtherGroup { .. }), None) => {
             Ok(Decision::refuse(Refusal::BadState, "it disappeared while it was being read; plan again"))
         }
     }
@@ -71,7 +76,7 @@ fn creation(scene: &Scene<'_>, reason: &str, body: &Database) -> Result<Decision
 }
 
 fn fresh(cache: &Cache, geo_replication: Option<GeoReplication>) -> Database {
-    Database {
+    let mut body = Database {
         properties: DatabaseProperties {
             client_protocol: Some(PROTOCOL.to_owned()),
             port: Some(PORT),
@@ -82,15 +87,17 @@ fn fresh(cache: &Cache, geo_replication: Option<GeoReplication>) -> Database {
             ..DatabaseProperties::default()
         },
         ..Database::default()
-    }
+    };
+    settings::put_into(cache, &mut body);
+    body
 }
 
 fn join(scene: &Scene<'_>, cache: &Cache, found: &Database, members: &[ResourceId]) -> Result<Decision, PlanError> {
-    if let Some(refused) = unchangeable(cache, found) {
+    if let Some(refused) = unchangeable(scene, cache, found) {
         return Ok(refused);
     }
     if !scene.may_lose_data() {
-        let decision = Decision::refuse(Refusal::DataLoss, JOIN_REASON).costing(DataClass::WipesThisMember);
+        let decision = scene.guarded(None, DataClass::WipesThisMember, JOIN_REASON, Vec::new());
         return Ok(Decision { expect_linked: members.to_vec(), ..decision });
     }
     let nickname = cache.group_nickname.as_deref().unwrap_or_default();
@@ -98,18 +105,21 @@ fn join(scene: &Scene<'_>, cache: &Cache, found: &Database, members: &[ResourceI
     let request: Request = scene.request(Operation::ForceLink, &body)?;
     let reason = format!("{JOIN_REASON}: allowed");
     let decision = Decision::new(Action::Join, reason).costing(DataClass::WipesThisMember).sending(request);
-    Ok(Decision { expect_linked: members.to_vec(), ..decision })
+    let permission = vec![scene.target.address.clone()];
+    Ok(Decision { expect_linked: members.to_vec(), permission, ..decision })
 }
 
 /// A database that is where it belongs.
 fn standing(scene: &Scene<'_>, cache: &Cache, found: &Database, members: &[ResourceId]) -> Result<Decision, PlanError> {
-    if let Some(refused) = unchangeable(cache, found) {
+    if let Some(refused) = unchangeable(scene, cache, found) {
         return Ok(refused);
     }
     if members.is_empty() && cache.group_nickname.as_deref() != geo::geo(found).map(|geo| &*geo.group_nickname) {
         let from = geo::geo(found).map_or("(none)", |geo| &geo.group_nickname).to_owned();
         let to = cache.group_nickname.clone().unwrap_or_else(|| "(none)".to_owned());
-        return Ok(recreation(vec![Change { field: "geo_replication_group_name".to_owned(), from, to }]));
+        let change = Change { field: "geo_replication_group_name".to_owned(), from, to };
+        // Who leaves a group takes nothing from the others.
+        return Ok(scene.guarded(Some(Remedy::Database), DataClass::WipesThisMember, RECREATION, vec![change]));
     }
     let linked = geo::links(found, members);
     if let Links::Broken { member, state } = &linked {
@@ -132,23 +142,35 @@ fn standing(scene: &Scene<'_>, cache: &Cache, found: &Database, members: &[Resou
 }
 
 /// What can only be had in another database.
-fn unchangeable(cache: &Cache, found: &Database) -> Option<Decision> {
+fn unchangeable(scene: &Scene<'_>, cache: &Cache, found: &Database) -> Option<Decision> {
     let properties = &found.properties;
     let port = properties.port.map(|port| port.to_string());
     let changes: Vec<Change> = [
-        differs("clustering_policy", properties.clustering_policy.as_deref(), cache.clustering.as_str()),
+        clustering(cache, found).filter(|change| !change.from.eq_ignore_ascii_case(NO_CLUSTER)),
         port.and_then(|port| differs("port", Some(&port), &PORT.to_string())),
+        settings::modules_differ(cache, found),
     ]
     .into_iter()
     .flatten()
     .collect();
-    (!changes.is_empty()).then(|| recreation(changes))
+    (!changes.is_empty()).then(|| recreation(scene, found, changes))
 }
 
-fn recreation(changes: Vec<Change>) -> Decision {
-    let reason = "Azure can only delete and create the database again for this, and both its access keys change: export what \
-                  you need, delete the database, then apply again";
-    Decision::refuse(Refusal::DataLoss, reason).costing(DataClass::WipesThisMember).because(changes)
+/// Azure lets go of NoCluster in place, and of no other policy.
+fn clustering(cache: &Cache, found: &Database) -> Option<Change> {
+    differs("clustering_policy", found.properties.clustering_policy.as_deref(), cache.clustering.as_str())
+}
+
+/// Members must be alike in all of these: of a group with others, all have to be made again.
+fn recreation(scene: &Scene<'_>, found: &Database, changes: Vec<Change>) -> Decision {
+    let linked = geo::geo(found).map(|geo| geo.linked_databases.len()).unwrap_or_default();
+    if linked > 1 {
+        let reason = "members of a group must be alike in this, and Azure can only delete and create a database again for \
+                      it: the whole group begins empty, and all access keys change; export what you need first. Every member \
+                      has to be allowed";
+        return scene.guarded(Some(Remedy::Group), DataClass::WipesGroup, reason, changes);
+    }
+    scene.guarded(Some(Remedy::Database), DataClass::WipesThisMember, RECREATION, changes)
 }
 
 fn changes(cache: &Cache, found: &Database) -> (Vec<Change>, DataClass) {
@@ -156,12 +178,14 @@ fn changes(cache: &Cache, found: &Database) -> (Vec<Change>, DataClass) {
     let mut changes: Vec<Change> = [
         differs("clientProtocol", properties.client_protocol.as_deref(), PROTOCOL),
         differs("accessKeysAuthentication", properties.access_keys_authentication.as_deref(), ENABLED),
+        clustering(cache, found),
     ]
     .into_iter()
     .flatten()
     .collect();
-    // Both drop every connection.
+    // All of them drop every connection.
     let cost = if changes.is_empty() { DataClass::KeepsData } else { DataClass::Restarts };
+    changes.extend(settings::persistence_differs(cache, found));
     changes.extend(differs("eviction_policy", properties.eviction_policy.as_deref(), cache.eviction.as_str()));
     (changes, cost)
 }
@@ -172,8 +196,12 @@ fn updated(cache: &Cache, found: &Database, members: &[ResourceId]) -> Database 
     drop_read_only(&mut body.rest);
     body.properties.rest.remove("redisVersion");
     body.properties.client_protocol = Some(PROTOCOL.to_owned());
+    body.properties.clustering_policy = Some(cache.clustering.as_str().to_owned());
     body.properties.eviction_policy = Some(cache.eviction.as_str().to_owned());
     body.properties.access_keys_authentication = Some(ENABLED.to_owned());
+    if settings::persistence_differs(cache, found).is_some() {
+        settings::put_persistence(cache, &mut body);
+    }
     if let (Some(nickname), false) = (&cache.group_nickname, members.is_empty()) {
         body.properties.geo_replication = Some(geo::body(nickname, members));
     }

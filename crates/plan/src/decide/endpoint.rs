@@ -22,8 +22,8 @@ pub(crate) fn endpoint(
         let reason = format!("create, to {} in subnet {}", cluster.name(), subnet.name());
         return Ok(Decision::new(Action::Create, reason).sending(scene.put(&wanted)?));
     };
-    if let Some(why) = tags::foreign(&found.tags, scene.environment) {
-        let reason = format!("{why}; choose another name, or remove it");
+    if let Some(why) = scene.foreign(&found.tags) {
+        let reason = format!("{why}; choose another name, remove it, or mark it as ours with --adopt");
         return Ok(Decision::refuse(Refusal::Foreign, reason));
     }
     let replaced = replaced(found, &wanted);

@@ -2,9 +2,12 @@
 
 mod cluster;
 mod database;
+mod encryption;
 mod endpoint;
 mod group;
+mod neighbours;
 mod secret;
+mod settings;
 mod vault;
 
 use serde::Serialize;
@@ -15,12 +18,14 @@ pub(crate) use cluster::cluster;
 pub(crate) use database::database;
 pub(crate) use endpoint::endpoint;
 pub(crate) use group::resource_group;
+pub(crate) use neighbours::neighbour;
 pub(crate) use secret::secret;
 pub(crate) use vault::vault;
 
 use crate::context::{PlanContext, PlanError};
 use crate::snapshot::Snapshot;
-use crate::step::{Action, Change, DataClass, Operation, Refusal, Request, SecretSource};
+use crate::step::{Action, Change, DataClass, Fill, Operation, Refusal, Request, SecretSource};
+use crate::tags;
 use crate::targets::Target;
 
 /// What every decision may look at.
@@ -42,7 +47,21 @@ pub(crate) struct Decision {
     pub(crate) refusal: Option<Refusal>,
     pub(crate) request: Option<Request>,
     pub(crate) secret_from: Option<SecretSource>,
+    pub(crate) fill: Vec<Fill>,
     pub(crate) expect_linked: Vec<ResourceId>,
+    pub(crate) permission: Vec<String>,
+    pub(crate) remedy: Option<Remedy>,
+}
+
+/// What would have to be deleted and made again, if that is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// The cluster, and with it its database and its endpoints.
+    Cluster,
+    /// The database alone.
+    Database,
+    /// The databases of every member of its geo group: they must be alike in what differs.
+    Group,
 }
 
 impl Decision {
@@ -55,7 +74,10 @@ impl Decision {
             refusal: None,
             request: None,
             secret_from: None,
+            fill: Vec::new(),
             expect_linked: Vec::new(),
+            permission: Vec::new(),
+            remedy: None,
         }
     }
 
@@ -98,11 +120,29 @@ impl Scene<'_> {
     fn request(&self, operation: Operation, body: &impl Serialize) -> Result<Request, PlanError> {
         let body = serde_json::to_value(body)
             .map_err(|err| PlanError::Body { address: self.target.address.clone(), reason: err.to_string() })?;
-        Ok(Request { operation, body })
+        Ok(Request { operation, through: None, body })
     }
 
     fn may_lose_data(&self) -> bool {
         self.context.allow_data_loss.contains(&self.target.address)
+    }
+
+    /// A change that loses data: refused until it is allowed for this address. `remedy` is how it is done then.
+    fn guarded(
+        &self,
+        remedy: Option<Remedy>,
+        cost: DataClass,
+        reason: impl Into<String>,
+        changes: Vec<Change>,
+    ) -> Decision {
+        let refused = Decision::refuse(Refusal::DataLoss, reason).costing(cost).because(changes);
+        Decision { permission: vec![self.target.address.clone()], remedy, ..refused }
+    }
+
+    /// Why a resource with these tags is left alone; none if it is ours, or may become ours.
+    pub(crate) fn foreign(&self, actual: &Tags) -> Option<String> {
+        let adoptable = self.context.adopt && tags::value(actual, tags::OWNER_TAG).is_none();
+        if adoptable { None } else { tags::foreign(actual, self.environment) }
     }
 }
 

@@ -19,8 +19,9 @@ pub(crate) fn secret(scene: &Scene<'_>, database: &ResourceId, key: KeyKind) -> 
     let (action, reason) = match found {
         None => (Action::Create, format!("create from the database's {} key", key.as_str())),
         Some(found) => {
-            if let Some(why) = tags::foreign(&found.tags, scene.environment) {
-                let reason = format!("{why}; remove it, or rename the cache's key in the file");
+            if let Some(why) = scene.foreign(&found.tags) {
+                let reason =
+                    format!("{why}; remove it, rename the cache's key in the file, or mark it as ours with --adopt");
                 return Ok(Decision::refuse(Refusal::Foreign, reason));
             }
             let written = tags::value(&found.tags, FINGERPRINT_TAG);

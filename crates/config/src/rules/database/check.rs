@@ -97,7 +97,7 @@ fn check_search(cache: &CacheScene<'_>, sink: &mut Sink) {
             .with_place(module.span, "the module")
             .with_source("RediSearch needs the policies EnterpriseCluster and NoEviction");
         sink.push(if policy.is_given {
-            finding.with_fix(format!("make it {wanted}"), policy.span, format!("\"{wanted}\""))
+            finding.with_help(format!("make it `{wanted}`, or remove the module"))
         } else {
             finding
                 .with_label(format!("leaves `{name}` out"))
@@ -149,7 +149,7 @@ fn check_access(cache: &CacheScene<'_>, sink: &mut Sink) {
             KEYS_OFF
                 .at(switch.span, format!("{key} does not admit holders of its access keys"))
                 .with_source("Tidelock's gateways and agents authenticate with the access key, and not yet with Entra")
-                .with_fix("admit them", switch.span, "true"),
+                .with_help("set it to `true`; where the cache exists, this drops its connections once"),
         );
     }
     if let Some(access) = cache.fields.text("public_network_access").ok().filter(|access| access.value == "Enabled") {
@@ -157,7 +157,7 @@ fn check_access(cache: &CacheScene<'_>, sink: &mut Sink) {
             PUBLIC
                 .at(access.span, format!("{key} answers on its public address"))
                 .with_source("the pattern admits private endpoints only")
-                .with_fix("close it", access.span, "\"Disabled\""),
+                .with_help("set it to `Disabled`, once nobody needs that address: clients come by private endpoints"),
         );
     }
     check_principals(cache.fields, "access_policy_object_ids", &cache.key.value, sink);
@@ -190,7 +190,7 @@ fn check_protocol(cache: &CacheScene<'_>, sink: &mut Sink) {
         PLAINTEXT
             .at(protocol.span, format!("{} does not speak TLS", quote(&cache.key.value)))
             .with_source("Tidelock's gateways speak nothing else, and Entra identities are admitted over TLS only")
-            .with_fix("make it speak TLS", protocol.span, "\"Encrypted\""),
+            .with_help("make it `Encrypted`; where the cache exists, this shuts out clients that do not speak TLS"),
     );
 }
 

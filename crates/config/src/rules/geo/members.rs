@@ -52,7 +52,7 @@ fn check_size(cache: &CacheScene<'_>, larger: &str, sink: &mut Sink) {
             TOO_SMALL
                 .at(name.span, format!("{key} is too small for a geo group"))
                 .with_source("Azure does not link Balanced_B0 and Balanced_B1")
-                .with_fix(format!("make it a {larger}"), name.span, quoted(larger)),
+                .with_help(format!("make it a `{larger}`, which costs more, or take it out of the group")),
         );
     } else if sku.tier.is_flash() {
         sink.push(
@@ -92,8 +92,9 @@ fn check_persistence(cache: &CacheScene<'_>, sink: &mut Sink) {
                     format!("{} is in a geo group and writes its data to disk", quote(&cache.key.value)),
                 )
                 .with_source("Azure has no persistence in a group: lost data comes back from the other regions")
-                .with_help("for a backup, export the database")
-                .with_fix("turn it off", frequency.span, "null"),
+                .with_help(format!(
+                    "remove `{name}`, or take the cache out of the group; for a backup, export the database"
+                )),
         );
     }
 }
@@ -116,12 +117,6 @@ fn check_high_availability(cache: &CacheScene<'_>, sink: &mut Sink) {
         HIGH_AVAILABILITY
             .at(switch.span, format!("{} is in a geo group without high availability", quote(&cache.key.value)))
             .with_source("Azure demands it of every cache of a group")
-            .with_help("Terraform replaces a cache that exists without it: move its data first")
-            .with_fix("turn it on", switch.span, "true"),
+            .with_help("set it to `true`; Terraform replaces a cache that exists without it: move its data first"),
     );
-}
-
-/// A value as the file has it.
-pub(super) fn quoted(value: &str) -> String {
-    format!("\"{value}\"")
 }

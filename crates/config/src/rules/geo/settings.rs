@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-use super::members::{is_linkable, quoted};
+use super::members::is_linkable;
 use super::{CLUSTERING_DIFFERS, EVICTION_DIFFERS, MODULES_DIFFER, PROTOCOLS_DIFFER, SIZES_DIFFER};
 use crate::diagnostic::{Sink, quote};
 use crate::rules::Rule;
@@ -48,7 +48,6 @@ pub(super) fn check(group: &GroupScene<'_>, members: &[&CacheScene<'_>], sink: &
         if sink.is_full() {
             return;
         }
-        // Where the database exists, the change would empty it: no patch for that.
         report(&CLUSTERING_DIFFERS, ("clustering policy", "clustering_policy"), group, (holder, reference), None, sink);
     }
     let modules: Vec<_> = members.iter().filter_map(|cache| modules(cache)).collect();
@@ -113,7 +112,9 @@ fn odd_ones<'h, 's, V: Eq + Hash>(
     holders.iter().filter_map(odd)
 }
 
-/// Reports that `odd` differs from `reference`; `mended` is the value that mends it, if it can simply be written.
+/// Reports that `odd` differs from `reference`; `mended` is the value that it should probably have, if writing it into a file
+/// whose caches exist empties none of them. It is help and no patch: what most caches have is not always what is meant, and
+/// sizes cost, policies drop keys and protocols shut clients out.
 fn report<V>(
     rule: &'static Rule,
     (what, name): (&str, &str),
@@ -131,7 +132,7 @@ fn report<V>(
     let place = if reference.is_given { format!("that of {other}") } else { format!("leaves `{name}` out") };
     finding = finding.with_place(reference.span, place);
     let finding = match mended {
-        Some(value) if odd.is_given => finding.with_fix(format!("as in {other}"), odd.span, quoted(value)),
+        Some(value) if odd.is_given => finding.with_help(format!("make it `{value}`, as in {other}")),
         Some(value) => finding.with_help(format!("add `{name} = \"{value}\"` to its `default_database`")),
         None => finding.with_help(format!(
             "make `{name}` the same in both; where the database exists, this deletes it and creates it again, empty"
@@ -163,15 +164,16 @@ mod tests {
         let text = Example::Change(change.leak()).file();
         let own = crate::check(&text).findings.into_iter().filter(|finding| *finding.rule == EVICTION_DIFFERS);
         let shown = own.map(|finding| {
-            let edit = finding.fix.unwrap().edits.remove(0);
-            (finding.message.split(' ').next().unwrap().to_owned(), edit.replacement)
+            assert_eq!(finding.fix, None, "which of the values is meant is for people to say");
+            let help = finding.help.unwrap();
+            (finding.message.split(' ').next().unwrap().to_owned(), help.split('`').nth(1).unwrap().to_owned())
         });
         shown.collect()
     }
 
     #[test]
     fn the_odd_one_is_named_even_if_it_is_the_writer() {
-        let pair = |key: &str, policy: &str| (format!("`{key}`"), format!("\"{policy}\""));
+        let pair = |key: &str, policy: &str| (format!("`{key}`"), policy.to_owned());
         assert_eq!(found(["NoEviction", "NoEviction", "NoEviction"]), []);
         assert_eq!(found(["NoEviction", "AllKeysLRU", "NoEviction"]), [pair("replica", "NoEviction")]);
         assert_eq!(found(["NoEviction", "AllKeysLRU", "AllKeysLRU"]), [pair("primary", "AllKeysLRU")]);

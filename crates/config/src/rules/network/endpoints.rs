@@ -127,7 +127,8 @@ pub(crate) static WRONG_ZONE: Rule = Rule {
     why: "In a zone of another name, such as those of the services before Managed Redis, nobody looks the cache up: its name \
           leads to its public address, which does not answer, and clients time out.",
     source: "Azure documentation: Azure Managed Redis with Private Link; its text had the wrong zone until it was corrected",
-    mend: "Use a zone with this name, linked to every network in which clients of the cache are.",
+    mend: "Use a zone with this name, linked to every network in which clients of the cache are. A zone with another name may \
+           stand beside it, for other services, as long as no cache's endpoint names it.",
     failing: Example::Change(
         "dns_zone_config = { redis = { name = \"privatelink.redisenterprise.cache.azure.net\" } }\n\
          managed_redis_pe_config = { primary = { dns_zone_key = \"redis\" } }",
@@ -309,12 +310,17 @@ fn check_zones(region: &RegionScene<'_>, sink: &mut Sink) {
             named.entry(zone.value).or_insert(zone.span);
         }
     }
+    let is_right =
+        |zone: &ItemScene<'_>| zone.fields.text("name").is_ok_and(|name| name.value.eq_ignore_ascii_case(CACHE_ZONE));
+    // Beside the right zone, one that no endpoint names belongs to caches of another service.
+    let has_right = region.targets(Target::DnsZone).any(|zone| is_right(&zone));
     for zone in region.targets(Target::DnsZone) {
         let Ok(name) = zone.fields.text("name") else { continue };
         let written = name.value.to_lowercase();
         let former = FORMER_ZONES.iter().find(|(former, _)| *former == written);
         let reference = named.get(zone.key.value.as_str());
-        let is_meant = reference.is_some() || former.is_some() || written.starts_with("privatelink.redis.");
+        let is_like_it = former.is_some() || written.starts_with("privatelink.redis.");
+        let is_meant = reference.is_some() || (is_like_it && !has_right);
         if written == CACHE_ZONE || !is_meant {
             continue;
         }
@@ -342,10 +348,7 @@ fn check_zones(region: &RegionScene<'_>, sink: &mut Sink) {
         if let Some(span) = reference {
             finding = finding.with_place(*span, "a cache's endpoint registers here");
         }
-        sink.push(finding.with_source(reason).with_help(format!("name it `{CACHE_ZONE}`")).with_fix(
-            "name the zone of caches",
-            name.span,
-            format!("\"{CACHE_ZONE}\""),
-        ));
+        // Another name is another zone: one that exists would be destroyed, one that is given may not exist. No patch.
+        sink.push(finding.with_source(reason).with_help(format!("name it `{CACHE_ZONE}`")));
     }
 }

@@ -239,14 +239,18 @@ fn check_range(range: Range, text: &Spanned<&str>, sink: &mut Sink) {
 
 fn check_beginning(range: Range, text: &Spanned<&str>, sink: &mut Sink) {
     let begins = text.value.split('/').next().unwrap_or_default();
-    if begins.parse() != Ok(std::net::Ipv4Addr::from(range.first)) {
-        sink.push(
-            REFUSED
-                .at(text.span, format!("{} is an address inside a range, not a range", quote(text.value)))
-                .with_source(format!("Azure refuses it: the range of this length begins at {range}"))
-                .with_fix("write the range's first address", text.span, format!("\"{range}\"")),
-        );
+    if begins.parse() == Ok(std::net::Ipv4Addr::from(range.first)) {
+        return;
     }
+    let finding = REFUSED
+        .at(text.span, format!("{} is an address inside a range, not a range", quote(text.value)))
+        .with_source(format!("Azure refuses it: the range of this length begins at {range}"));
+    sink.push(if begins.ends_with(".0") {
+        // 10.20.1.0/16 is a whole range of another length: either may be what is wrong.
+        finding.with_help(format!("write `{range}`, or the length that was meant"))
+    } else {
+        finding.with_fix("write the range's first address", text.span, format!("\"{range}\""))
+    });
 }
 
 fn check_inside(subnet: &Subnet<'_>, network: &Network, sink: &mut Sink) {

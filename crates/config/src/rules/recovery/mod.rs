@@ -43,8 +43,9 @@ pub(crate) static AUTOMATIC_ALONE: Rule = Rule {
     severity: Severity::Error,
     summary: "Automatic failover has a witness outside of every region.",
     why: "A region that hears nothing from another cannot tell whether that region is lost or the line is cut. Without a \
-          witness the first writer's agent is the only voter, and nobody is left to decide when its region is lost. In \
-          this version the witness keeps the register alone, so three regions need it as well.",
+          witness the first writer's agent of two is the only voter, and nobody is left to decide when its region is lost. \
+          Three regions can outvote one, but what cuts their lines may cut all of them: nothing fails over by itself \
+          unless somebody outside of all regions has lost sight of the writer as well.",
     source: DECIDES,
     mend: "Add `witness_location`, or set `mode = \"manual\"`.",
     failing: Example::Change("dr_config = { mode = \"automatic\", witness_location = null }"),
@@ -69,24 +70,38 @@ pub(crate) static EVEN_VOTERS: Rule = Rule {
     name: "even-number-of-voters",
     family: Family::Recovery,
     severity: Severity::Warning,
-    summary: "The regions of geo groups and the witness are together an odd number.",
-    why: "Of four voters three must agree, as of five: the fourth can only fail. Two regions take a witness, three need none. \
-          In this version the witness keeps the register alone (docs/adr/0003), so in three regions this warning says what is \
-          to come, and the witness stays until then.",
+    summary: "An even number of regions beyond two has a witness.",
+    why: "A majority of an even number bears no more losses than one of the odd number below it: of four regions three vote \
+          and the fourth only listens. With a witness all four vote, and two places may be lost instead of one. Two regions \
+          have a rule of their own (TL124); an odd number votes by itself.",
     source: DECIDES,
-    mend: "Leave the witness out of an odd number of regions, once their agents keep the register; add one to an even number.",
+    mend: "Add `witness_location` to `dr_config`: one more voter, which needs no cache.",
     failing: Example::Change(
-        "location_secondary            = \"swedencentral\"\nresource_group_name_secondary = \
-         \"rg-app-dev-secondary\"\nsnet_datasource_config_secondary = {\n  redis = {\n    name                 = \
-         \"snet-redis\"\n    virtual_network_name = \"vnet-app-dev-swedencentral\"\n    resource_group_name  = \
-         \"rg-network-dev-swedencentral\"\n  }\n}\nkv_config_secondary = { main = { name = \"kv-app-dev-swc\" } \
-         }\nmanaged_redis_config_secondary = {\n  secondary = {\n    context_suffix   = \"cache\"\n    instance         = \
-         \"01\"\n    sku_name         = \"Balanced_B3\"\n    kv_key_secondary = \"main\"\n    default_database = {\n      \
-         clustering_policy          = \"EnterpriseCluster\"\n      eviction_policy            = \"NoEviction\"\n      \
-         geo_replication_group_name = \"dev-grp\"\n    }\n  }\n}\nmanaged_redis_pe_config_secondary = {\n  secondary = {\n    \
-         context                     = \"cache\"\n    instance                    = \"01\"\n    snet_key_secondary          = \
-         \"redis\"\n    managed_redis_key_secondary = \"secondary\"\n  }\n}\nmanaged_redis_geo_replication_config = { main = { \
-         replica_keys = [\"replica\", \"secondary\"] } }",
+        "location_secondary = \"swedencentral\"\nresource_group_name_secondary = \
+         \"rg-app-dev-secondary\"\nsnet_datasource_config_secondary = {\n  redis = {\n    name = \
+         \"snet-redis\"\n    virtual_network_name = \
+         \"vnet-app-dev-swedencentral\"\n    resource_group_name = \
+         \"rg-network-dev-swedencentral\"\n  }\n}\nkv_config_secondary = { main = { name = \
+         \"kv-app-dev-swc\" } }\nmanaged_redis_config_secondary = {\n  secondary = {\n    context_suffix \
+         = \"cache\"\n    instance = \"01\"\n    sku_name = \"Balanced_B3\"\n    kv_key_secondary = \
+         \"main\"\n    default_database = {\n      clustering_policy = \
+         \"EnterpriseCluster\"\n      eviction_policy = \"NoEviction\"\n      geo_replication_group_name \
+         = \"dev-grp\"\n    }\n  }\n}\nmanaged_redis_pe_config_secondary = {\n  secondary = \
+         {\n    context = \"cache\"\n    instance = \"01\"\n    snet_key_secondary = \
+         \"redis\"\n    managed_redis_key_secondary = \"secondary\"\n  }\n}\nlocation_tertiary = \
+         \"westeurope\"\nresource_group_name_tertiary = \
+         \"rg-app-dev-tertiary\"\nsnet_datasource_config_tertiary = {\n  redis = {\n    name = \
+         \"snet-redis\"\n    virtual_network_name = \"vnet-app-dev-westeurope\"\n    resource_group_name \
+         = \"rg-network-dev-westeurope\"\n  }\n}\nkv_config_tertiary = { main = { name = \
+         \"kv-app-dev-weu\" } }\nmanaged_redis_config_tertiary = {\n  tertiary = {\n    context_suffix = \
+         \"cache\"\n    instance = \"01\"\n    sku_name = \"Balanced_B3\"\n    kv_key_tertiary = \
+         \"main\"\n    default_database = {\n      clustering_policy = \
+         \"EnterpriseCluster\"\n      eviction_policy = \"NoEviction\"\n      geo_replication_group_name \
+         = \"dev-grp\"\n    }\n  }\n}\nmanaged_redis_pe_config_tertiary = {\n  tertiary = {\n    context \
+         = \"cache\"\n    instance = \"01\"\n    snet_key_tertiary = \
+         \"redis\"\n    managed_redis_key_tertiary = \
+         \"tertiary\"\n  }\n}\nmanaged_redis_geo_replication_config = { main = { replica_keys = \
+         [\"replica\", \"secondary\", \"tertiary\"] } }\ndr_config = { witness_location = null }",
     ),
     passing: Example::Change("dr_config = { witness_location = \"northeurope\" }"),
 };

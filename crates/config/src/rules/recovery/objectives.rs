@@ -64,8 +64,7 @@ impl Given<'_> {
                 REMOTE_DURABILITY
                     .at(durability.span, "Managed Redis cannot wait for another region before it acknowledges a write")
                     .with_source("its replication is asynchronous, and nobody is told when a write has arrived")
-                    .with_help("set it to local, and say in `rpo_objective_s` what may be lost")
-                    .with_fix("acknowledge in the writer's region", durability.span, "\"local\""),
+                    .with_help("set it to `local`, and say in `rpo_objective_s` what may be lost"),
             );
         }
     }
@@ -130,11 +129,10 @@ impl Given<'_> {
         }
         let message = format!("a region {} ms behind may be made writer, but {accepted} ms may be lost", limit.value);
         let finding = if self.is_given("lag_limit_ms") {
-            RPO_LAG.at(limit.span, message).with_place(objective.span, "the loss that the policy accepts").with_fix(
-                "limit the lag to what may be lost",
-                limit.span,
-                accepted.to_string(),
-            )
+            RPO_LAG
+                .at(limit.span, message)
+                .with_place(objective.span, "the loss that the policy accepts")
+                .with_help(format!("set it to {accepted} or less, or promise less"))
         } else {
             RPO_LAG
                 .at(objective.span, message)

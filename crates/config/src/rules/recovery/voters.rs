@@ -54,21 +54,10 @@ pub(super) fn check(scene: &Scene<'_>, settings: &Fields, sink: &mut Sink) {
         ),
         (count, None) if count > 2 && count % 2 == 0 => sink.push(
             EVEN_VOTERS
-                .at(group.key.span, format!("{count} regions are an even number of voters"))
+                .at(group.key.span, format!("{count} regions are an even number of voters: one of them only listens"))
                 .with_source("a majority of an even number bears no more losses than one of the odd number below it")
                 .with_help("add `witness_location` to `dr_config`: one more voter, which needs no cache"),
         ),
-        (count, Some(witness)) if count > 2 && count % 2 == 1 => {
-            let message = format!("{count} regions and a witness are an even number of voters: {}", count + 1);
-            sink.push(
-                EVEN_VOTERS
-                    .at(witness.span, message)
-                    .with_source(
-                        "a majority of an even number bears no more losses than one of the odd number below it",
-                    )
-                    .with_help(format!("{count} regions need no witness, once their agents keep the register")),
-            );
-        }
         _ => {}
     }
 }

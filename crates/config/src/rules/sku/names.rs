@@ -61,8 +61,8 @@ fn retired(cache: &CacheScene<'_>, name: &Spanned<&str>, sku: Sku) -> Diagnostic
     if is_flash && cache.group.is_some() {
         return finding.with_help(format!("`{current}` has {size} GB, but no Flash size may join a geo group"));
     }
-    let finding = finding.with_help(format!("`{current}` has {size} GB{}", other_tiers(same)));
-    finding.with_fix(format!("take `{current}`"), name.span, format!("\"{current}\""))
+    // Which of them, and at what price, is for people to say: no patch.
+    finding.with_help(format!("`{current}` has {size} GB{}", other_tiers(same)))
 }
 
 /// The sizes beside a balanced one that have the same memory and more or fewer cores.

@@ -85,7 +85,7 @@ fn check_vault(vault: &ItemScene<'_>, encrypted: Option<Span>, sink: &mut Sink) 
                 .at(switch.span, format!("the vault {key} has no purge protection"))
                 .with_source("whoever may delete it may then purge it at once, with the region's credentials"),
         };
-        sink.push(finding.with_help("it cannot be turned off later").with_fix("turn it on", switch.span, "true"));
+        sink.push(finding.with_help("set it to `true`; it cannot be turned off later"));
     }
     if let Some(switch) = flag(vault.fields, "public_network_access_enabled").filter(|switch| switch.value) {
         sink.push(
