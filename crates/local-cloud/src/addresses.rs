@@ -11,6 +11,8 @@ use crate::error::CloudError;
 
 /// The management endpoint's and the vaults' port.
 pub(crate) const HTTPS_PORT: u16 = 8443;
+/// The proxy for clients that cannot resolve the cloud's names, at the management endpoint's address.
+pub(crate) const PROXY_PORT: u16 = 8444;
 /// Azure's port of a cache.
 pub(crate) const ENDPOINT_PORT: u16 = 10_000;
 /// Link listeners have one address per region and a port each, from this on.
@@ -28,6 +30,8 @@ pub(crate) const ENDPOINT_HOSTS: RangeInclusive<u8> = 4..=99;
 pub(crate) const VAULT_HOST: u8 = 250;
 /// Where the relay delivers replication, and where engines connect from.
 pub(crate) const LINK_HOST: u8 = 251;
+/// Where the replica inside a region reaches its primary, on the same port as links from other regions have.
+pub(crate) const INNER_HOST: u8 = 253;
 /// The relay's listeners.
 pub(crate) const RELAY_HOST: u8 = 252;
 
@@ -46,6 +50,16 @@ impl CloudRange {
     /// The management endpoint.
     pub(crate) const fn arm(self) -> SocketAddr {
         SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, self.0, 0, 1)), HTTPS_PORT)
+    }
+
+    /// Azure's public front, as far as names lead there: nobody listens.
+    pub(crate) const fn public(self) -> Ipv4Addr {
+        Ipv4Addr::new(127, self.0, 0, 254)
+    }
+
+    /// The proxy for clients that cannot resolve the cloud's names.
+    pub(crate) const fn proxy(self) -> SocketAddr {
+        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, self.0, 0, 1)), PROXY_PORT)
     }
 
     /// The first address of a region's own range.

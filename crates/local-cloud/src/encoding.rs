@@ -16,6 +16,19 @@ pub(crate) fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Encodes everything but what a query may hold as it is.
+pub(crate) fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// The pairs of `a=1&b=2`, as in a query or a form. Broken ones are left out.
 pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     text.split('&')
@@ -35,6 +48,12 @@ pub(crate) fn first<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded_again() {
+        assert_eq!(percent_encode("a b='ü'/1"), "a%20b%3D%27%C3%BC%27%2F1");
+        assert_eq!(percent_decode(&percent_encode("a b='ü'&%/1")).unwrap(), "a b='ü'&%/1");
+    }
 
     #[test]
     fn forms_are_decoded() {

@@ -25,6 +25,10 @@ const HEADER_DEADLINE: Duration = Duration::from_secs(90);
 /// When accepting fails (no file descriptors left), the next attempt is made after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Whom a request comes from: an extension of every request over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerAddress(pub(crate) std::net::SocketAddr);
+
 /// Serves `router` until `stop`; open connections are dropped then.
 pub(crate) async fn serve_tls(
     listener: TcpListener,
@@ -37,7 +41,10 @@ pub(crate) async fn serve_tls(
     let acceptor = TlsAcceptor::from(Arc::new(tls));
     let slots = Arc::new(Semaphore::new(CONNECTION_LIMIT));
     while let Some((stream, slot)) = accept(&listener, &slots, &stop).await {
-        let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
+        let (acceptor, mut router, stop) = (acceptor.clone(), router.clone(), stop.clone());
+        if let Ok(peer) = stream.peer_addr() {
+            router = router.layer(axum::Extension(PeerAddress(peer)));
+        }
         tokio::spawn(async move {
             let _slot = slot;
             stop.run_until_cancelled(serve_connection(acceptor, stream, router)).await;

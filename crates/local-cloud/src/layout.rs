@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tidelock_model::Location;
 
+use crate::engines::Slot;
 use crate::files::{self, FileError};
 
 /// The paths of one local cloud.
@@ -34,7 +35,7 @@ impl Layout {
     }
 
     pub(crate) fn token_key(&self) -> PathBuf {
-        self.root.join("token.key")
+        self.root.join("token-rsa.key")
     }
 
     pub(crate) fn operator(&self) -> PathBuf {
@@ -65,8 +66,17 @@ impl Layout {
         self.root.join("wan")
     }
 
-    pub(crate) fn engine(&self, cluster: &str) -> PathBuf {
+    /// Everything of a database's engines.
+    pub(crate) fn engines(&self, cluster: &str) -> PathBuf {
         self.root.join("engines").join(cluster)
+    }
+
+    /// One engine's own directory.
+    pub(crate) fn engine(&self, cluster: &str, slot: Slot) -> PathBuf {
+        match slot {
+            Slot::A => self.engines(cluster),
+            Slot::B => self.engines(cluster).join("b"),
+        }
     }
 }
 

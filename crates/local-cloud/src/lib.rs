@@ -6,18 +6,23 @@
 //! [`terminate_leftovers`] find and end what remains of a cloud that is gone.
 
 mod addresses;
+mod admission;
 mod argv;
 mod arm;
 mod cloud;
 mod control_api;
+mod dns;
 mod encoding;
 mod endpoint;
 mod engines;
 mod error;
+mod faults;
 mod files;
 mod https;
 mod layout;
 mod link;
+mod proxy;
+mod record;
 mod region;
 mod secrets;
 mod signals;

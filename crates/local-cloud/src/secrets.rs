@@ -46,6 +46,12 @@ impl StoredSecret {
     }
 }
 
+impl From<SecretString> for StoredSecret {
+    fn from(secret: SecretString) -> Self {
+        Self(secret)
+    }
+}
+
 impl Serialize for StoredSecret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.expose())

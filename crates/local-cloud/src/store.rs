@@ -20,10 +20,14 @@ pub(crate) enum Kind {
     Operation,
     /// Engines, by their database's id in lower case.
     Engine,
+    /// Which of a database's two engines is the primary, by the database's id in lower case.
+    Pair,
     /// Geo-replication groups, by an id of our own.
     Group,
     /// Vaults, by their ARM id in lower case.
     Vault,
+    /// Vaults that can be recovered, by their name in lower case.
+    DeletedVault,
     /// Private endpoints, by their ARM id in lower case.
     Endpoint,
     /// Regions, by location.
@@ -44,8 +48,10 @@ impl Kind {
             Self::Resource => "resource",
             Self::Operation => "operation",
             Self::Engine => "engine",
+            Self::Pair => "pair",
             Self::Group => "group",
             Self::Vault => "vault",
+            Self::DeletedVault => "deleted-vault",
             Self::Endpoint => "endpoint",
             Self::Region => "region",
             Self::Route => "route",
@@ -146,6 +152,24 @@ impl Store {
 
     /// All documents of a kind whose name begins with `prefix`, in the order of their names.
     pub(crate) fn list<T: DeserializeOwned>(&self, kind: Kind, prefix: &str) -> Result<Vec<(String, T)>, StoreError> {
+        self.list_some(kind, prefix, |_| true)
+    }
+
+    /// The documents of a kind whose name is wanted, in the order of their names; the others are not read.
+    pub(crate) fn list_where<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(String, T)>, StoreError> {
+        self.list_some(kind, "", wanted)
+    }
+
+    fn list_some<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        prefix: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(String, T)>, StoreError> {
         let read = self.database.begin_read().map_err(|err| self.failed("read", &err))?;
         let table = read.open_table(DOCUMENTS).map_err(|err| self.failed("read", &err))?;
         let mut found = Vec::new();
@@ -155,7 +179,9 @@ impl Store {
             if row_kind != kind.as_str() || !name.starts_with(prefix) {
                 break;
             }
-            found.push((name.to_owned(), self.decode(kind, name, bytes.value())?));
+            if wanted(name) {
+                found.push((name.to_owned(), self.decode(kind, name, bytes.value())?));
+            }
         }
         Ok(found)
     }

@@ -67,7 +67,7 @@ async fn mistakes_get_azures_own_errors() {
                 body["properties"]["encryption"] =
                     json!({ "customerManagedKeyEncryption": { "keyEncryptionKeyUrl": "x" } });
             },
-            "NotSupportedByLocalCloud",
+            "BadRequest",
         ),
     ];
     for (change, expected) in refusals {

@@ -22,6 +22,10 @@ async fn a_cloud_that_was_killed_finds_everything_again() {
     let cache = cloud.make_all("redis-one", "eastus2", &[]).await;
     cloud.control.put_workload("worker", &sleeper("eastus2")).await.unwrap();
     cache.ask(&["SET", "key", "value"]).await.unwrap();
+    eventually("the replica inside the region runs", || async {
+        cloud.pid("engine-redis-one.b").await.ok_or_else(|| "not yet".to_owned())
+    })
+    .await;
     let before = cloud.control.status().await.unwrap();
     let operator = cloud.operator.clone();
 
@@ -42,7 +46,7 @@ async fn a_cloud_that_was_killed_finds_everything_again() {
         others.map(|view| (view.name.clone(), view.pid)).collect()
     };
     assert_eq!(pids(&after), pids(&before), "the same processes, not new ones");
-    assert_eq!(pids(&after).len(), 4, "{:?}", pids(&after));
+    assert_eq!(pids(&after).len(), 5, "{:?}", pids(&after));
     assert_eq!(cache.ask(&["GET", "key"]).await.unwrap(), "value");
 
     // They are watched as before: one that dies is started again.

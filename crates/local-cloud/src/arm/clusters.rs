@@ -10,9 +10,10 @@ use super::error::ArmError;
 use super::operations::Work;
 use super::path::Type;
 use super::resource::{self, Resource};
-use super::{Call, databases, versions, written};
+use super::{Call, cmk, databases, versions, written};
 use crate::cloud::{Cloud, SharedCloud};
 use crate::error::CloudError;
+use crate::secrets::StoredSecret;
 use crate::sizes;
 use crate::store::{Batch, Kind};
 
@@ -43,9 +44,14 @@ fn finish(call: &Call<'_>, before: Option<Resource>, mut wanted: Resource) -> Re
         return written(call, &wanted, true, Work::ProvisionCluster, Batch::default());
     };
     check_change(call.cloud, &before, &wanted)?;
-    let same = wanted.sku() == before.sku() && before.provisioning_state() == "Succeeded";
+    let same = wanted.sku() == before.sku()
+        && wanted.text("highAvailability") == before.text("highAvailability")
+        && !cmk::changed(&before, &wanted)
+        && before.provisioning_state() == "Succeeded";
     for computed in ["hostName", "redisVersion", "provisioningState", "resourceState"] {
-        wanted.properties.insert(computed.to_owned(), before.property(computed).clone());
+        if let Some(value) = before.properties.get(computed) {
+            wanted.properties.insert(computed.to_owned(), value.clone());
+        }
     }
     if same {
         call.cloud.save(&wanted)?;
@@ -105,13 +111,7 @@ fn wanted(
         return Err(ArmError::bad_request("properties.publicNetworkAccess is required from api-version 2025-07-01"));
     }
     let public = resource::choice(&given, "publicNetworkAccess", &["Disabled", "Enabled"])?;
-    if given
-        .get("encryption")
-        .and_then(|encryption| encryption.get("customerManagedKeyEncryption"))
-        .is_some_and(|key| !key.is_null())
-    {
-        return Err(ArmError::not_here("customer-managed keys"));
-    }
+    cmk::check(&given, body.get("identity"))?;
     properties.insert("highAvailability".to_owned(), json!(high_availability));
     properties.insert("minimumTlsVersion".to_owned(), json!(tls));
     properties.insert("publicNetworkAccess".to_owned(), json!(public));
@@ -120,8 +120,10 @@ fn wanted(
     let mut beside = Map::new();
     beside.insert("sku".to_owned(), json!({ "name": sku }));
     beside.insert("kind".to_owned(), json!("v2"));
-    if let Some(identity) = body.get("identity").filter(|identity| !identity.is_null()) {
-        beside.insert("identity".to_owned(), identity.clone());
+    if let Some(Value::Object(identity)) = body.get("identity") {
+        // A client that has none to name says null, and is shown nothing.
+        let said = identity.iter().filter(|(_, value)| !value.is_null());
+        beside.insert("identity".to_owned(), said.map(|(name, value)| (name.clone(), value.clone())).collect());
     }
     Ok(Resource {
         id: before.map_or(id, |before| before.id.clone()),
@@ -178,17 +180,33 @@ fn check_change(cloud: &Cloud, before: &Resource, wanted: &Resource) -> Result<(
     if before.text("highAvailability") == "Enabled" && wanted.text("highAvailability") == "Disabled" {
         return Err(ArmError::bad_request("highAvailability cannot be turned off"));
     }
-    if before.sku() != wanted.sku() {
-        let database = format!("{}/databases/default", before.id);
-        let grouped = cloud.group_of(&database)?.is_some_and(|(_, group)| group.members.len() > 1);
-        if grouped && sizes::max_memory(wanted.sku()) < sizes::max_memory(before.sku()) {
-            return Err(ArmError::bad_request("a member of a geo-replication group cannot be scaled down"));
-        }
-        if grouped && !sizes::may_replicate(wanted.sku()) {
-            return Err(ArmError::bad_request(format!("{} cannot be in a geo-replication group", wanted.sku())));
-        }
+    if before.sku() != wanted.sku() && !scaling(cloud, before)?.iter().any(|sku| sku == wanted.sku()) {
+        return Err(ArmError::bad_request(format!(
+            "the cluster cannot be scaled from {} to {}: listSkusForScaling says where it can be scaled to",
+            before.sku(),
+            wanted.sku()
+        )));
     }
     Ok(())
+}
+
+/// The SKUs a cluster can be scaled to.
+fn scaling(cloud: &Cloud, cluster: &Resource) -> Result<Vec<String>, ArmError> {
+    let database = format!("{}/databases/default", cluster.id);
+    let grouped = cloud.group_of(&database)?.is_some_and(|(_, group)| group.members.len() > 1);
+    let without_slots =
+        cloud.resource(&database)?.is_some_and(|database| database.text("clusteringPolicy") == "NoCluster");
+    Ok(sizes::scaling(cluster.sku(), grouped, without_slots))
+}
+
+/// `listSkusForScaling`
+pub(super) fn list_skus(call: &Call<'_>, group: &str, names: &[String]) -> Result<Response, ArmError> {
+    let cluster = call.cloud.existing(group, Type::Cluster, names)?;
+    let skus: Vec<Value> = scaling(call.cloud, &cluster)?
+        .into_iter()
+        .map(|name| json!({ "sizeInGB": sizes::gigabytes(&name), "name": name }))
+        .collect();
+    Ok(Json(json!({ "skus": skus })).into_response())
 }
 
 /// Changes of a cluster and its database collide.
@@ -204,20 +222,28 @@ pub(super) async fn provision(cloud: &SharedCloud, id: &str) -> Result<(), Cloud
     let Some(mut cluster) = cloud.store.get::<Resource>(Kind::Resource, &id.to_lowercase())? else { return Ok(()) };
     let location = Location::new(cluster.location.clone())?;
     cloud.require_region(&location).await?;
+    cmk::verify(cloud, &cluster).await?;
     let host = format!("{}.{location}.redis.azure.net", cluster.name.to_lowercase());
     cluster.properties.insert("hostName".to_owned(), json!(host));
     cluster.properties.insert("redisVersion".to_owned(), json!(cloud.engine.version));
     Ok(cloud.store.put(Kind::Resource, &id.to_lowercase(), &cluster)?)
 }
 
-/// Gives the engine the size of a changed SKU.
+/// Gives the engine the size of a changed SKU, and a replica if high availability was turned on.
 pub(super) async fn update(cloud: &SharedCloud, id: &str) -> Result<(), CloudError> {
     let Some(cluster) = cloud.store.get::<Resource>(Kind::Resource, &id.to_lowercase())? else { return Ok(()) };
+    cmk::verify(cloud, &cluster).await?;
     let Some(mut engine) = cloud.engine(&format!("{id}/databases/default"))? else { return Ok(()) };
     engine.max_memory = sizes::max_memory(cluster.sku()).unwrap_or(engine.max_memory);
+    let gains_a_replica = cluster.text("highAvailability") == "Enabled" && engine.inner.is_none();
+    if gains_a_replica {
+        engine.inner = Some(StoredSecret::generate()?);
+    }
     cloud.save_engine(&engine).await?;
-    cloud.engine_admin(&engine)?.resize(engine.max_memory, &engine.eviction).await?;
-    Ok(())
+    if gains_a_replica {
+        cloud.run_engine(&engine).await?;
+    }
+    cloud.apply_settings(&engine).await
 }
 
 /// Deletes the database, if there is one; the cluster itself is only a document.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::database_extras::{modules, persistence};
 use super::error::ArmError;
 use super::resource::{Resource, choice};
 use crate::addresses::ENDPOINT_PORT;
@@ -28,15 +29,14 @@ pub(super) fn settings(given: &Map<String, Value>) -> Result<Map<String, Value>,
         Some(port) if port == &json!(ENDPOINT_PORT) => {}
         Some(port) => return Err(ArmError::bad_request(format!("port is {port} and can only be {ENDPOINT_PORT}"))),
     }
-    if given.get("modules").and_then(Value::as_array).is_some_and(|modules| !modules.is_empty()) {
-        return Err(ArmError::not_here("modules"));
-    }
-    let persistent =
-        |name: &str| given.get("persistence").and_then(|persistence| persistence.get(name)) == Some(&json!(true));
-    if persistent("aofEnabled") || persistent("rdbEnabled") {
-        return Err(ArmError::not_here("persistence"));
-    }
     let mut settings = Map::new();
+    let modules = modules(given)?;
+    if !modules.is_empty() {
+        settings.insert("modules".to_owned(), Value::Array(modules));
+    }
+    if let Some(persistence) = persistence(given)? {
+        settings.insert("persistence".to_owned(), persistence);
+    }
     let mut set = |name: &str, value: Value| drop(settings.insert(name.to_owned(), value));
     set("clientProtocol", json!("Encrypted"));
     set("port", json!(ENDPOINT_PORT));
@@ -52,6 +52,9 @@ pub(super) fn check_change(before: &Resource, wanted: &Resource, linked: bool) -
     let (old, new) = (before.text("clusteringPolicy"), wanted.text("clusteringPolicy"));
     if old != new && old != "NoCluster" {
         return Err(ArmError::bad_request(format!("clusteringPolicy cannot be changed from {old} to {new}")));
+    }
+    if before.property("modules") != wanted.property("modules") {
+        return Err(ArmError::bad_request("modules can be set when the database is created, and not changed later"));
     }
     if linked {
         for name in ["clusteringPolicy", "evictionPolicy"] {
@@ -94,8 +97,8 @@ mod tests {
     fn what_the_local_cloud_cannot_do_is_refused_not_ignored() {
         for body in [
             json!({"clientProtocol": "Plaintext"}),
-            json!({"modules": [{"name": "RediSearch"}]}),
-            json!({"persistence": {"aofEnabled": true}}),
+            json!({"modules": [{"name": "RedisGears"}]}),
+            json!({"persistence": {"aofEnabled": true, "aofFrequency": "1h"}}),
             json!({"evictionPolicy": "Sometimes"}),
             json!({"port": 6379}),
         ] {

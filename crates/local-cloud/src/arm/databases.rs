@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use tidelock_model::Location;
 use tidelock_redis_client::acl::EngineProfile;
 
+use super::database_extras::check_combination;
 use super::database_rules::{check_change, keys_enabled, settings};
 use super::error::ArmError;
 use super::geo::{self, Geo};
@@ -14,7 +15,7 @@ use super::operations::Work;
 use super::path::Type;
 use super::resource::{self, Resource};
 use super::{Call, accepted, written};
-use crate::cloud::{LinkState, NewEngine, SharedCloud, same_id};
+use crate::cloud::{LinkState, NewEngine, SharedCloud, same_id, storage_path};
 use crate::engines::{AccessKeys, eviction_policy};
 use crate::error::CloudError;
 use crate::secrets::StoredSecret;
@@ -55,8 +56,15 @@ pub(super) async fn put(call: &Call<'_>, group: &str, names: &[String]) -> Resul
     };
     let geo = geo::parse(&given)?;
     match before {
-        Some(before) => change(call, &before, wanted, geo.as_ref()),
-        None => create(call, &cluster, wanted, geo).await,
+        Some(before) => {
+            let grouped = call.cloud.group_of(&before.id)?.is_some();
+            check_combination(&wanted, cluster.sku(), grouped)?;
+            change(call, &before, wanted, geo.as_ref())
+        }
+        None => {
+            check_combination(&wanted, cluster.sku(), geo.is_some())?;
+            create(call, &cluster, wanted, geo).await
+        }
     }
 }
 
@@ -84,6 +92,7 @@ async fn create(
             location: Location::new(cluster.location.clone()).map_err(CloudError::from)?,
             max_memory: sizes::max_memory(cluster.sku()).unwrap_or_default(),
             eviction: eviction_policy(wanted.text("evictionPolicy")).unwrap_or_default().to_owned(),
+            high_availability: cluster.text("highAvailability") == "Enabled",
         })
         .await?;
     match (joined, geo) {
@@ -156,13 +165,15 @@ pub(super) async fn update(cloud: &SharedCloud, id: &str) -> Result<(), CloudErr
     let Some(mut engine) = cloud.engine(id)? else { return Ok(()) };
     engine.eviction = eviction_policy(database.text("evictionPolicy")).unwrap_or(&engine.eviction).to_owned();
     cloud.save_engine(&engine).await?;
-    let admin = cloud.engine_admin(&engine)?;
-    admin.resize(engine.max_memory, &engine.eviction).await?;
-    Ok(admin.set_keys(&engine.keys).await?)
+    cloud.apply_settings(&engine).await
 }
 
 /// Ends the engine and takes it out of its group.
 pub(super) async fn delete(cloud: &SharedCloud, id: &str) -> Result<(), CloudError> {
+    let assignments = format!("{}/accesspolicyassignments/", id.to_lowercase());
+    for (key, _) in cloud.store.list::<Value>(Kind::Resource, &assignments)? {
+        cloud.store.delete(Kind::Resource, &key)?;
+    }
     cloud.leave_group(id)?;
     cloud.sync_links().await?;
     cloud.remove_engine(id).await
@@ -178,7 +189,7 @@ pub(super) async fn regenerate(cloud: &SharedCloud, id: &str, primary: bool) -> 
         engine.keys.secondary = new;
     }
     cloud.save_engine(&engine).await?;
-    Ok(cloud.engine_admin(&engine)?.set_keys(&engine.keys).await?)
+    cloud.apply_settings(&engine).await
 }
 
 pub(super) fn action(call: &Call<'_>, group: &str, names: &[String], action: &str) -> Result<Response, ArmError> {
@@ -188,7 +199,10 @@ pub(super) fn action(call: &Call<'_>, group: &str, names: &[String], action: &st
         "regeneratekey" => regenerate_key(call, database),
         "forcelinktoreplicationgroup" => force_link(call, database),
         "forceunlink" => force_unlink(call, database),
-        "flush" => begin(call, database, Work::Flush),
+        "flush" => flush(call, database),
+        "export" => export(call, database),
+        "import" => import(call, database),
+        "upgradedbredisversion" => begin(call, database, Work::UpgradeDatabase),
         _ => {
             let message = format!("The local cloud does not have the action '{action}'.");
             Err(ArmError::new(StatusCode::NOT_FOUND, "InvalidResourceType", message))
@@ -248,9 +262,49 @@ fn force_link(call: &Call<'_>, database: Resource) -> Result<Response, ArmError>
     }
     let cluster = geo::cluster_of(call.cloud, &database.id)?
         .ok_or_else(|| ArmError::bad_request("the database has no cluster"))?;
+    check_combination(&database, cluster.sku(), true)?;
     geo::check_alike(call.cloud, &cluster, &database, Some(&group))?;
     call.cloud.announce_member(&group_id, &database.id)?;
     begin(call, database, Work::ForceLink)
+}
+
+/// Empties all members. A body may name the others, and then only those.
+fn flush(call: &Call<'_>, database: Resource) -> Result<Response, ArmError> {
+    if !call.body.is_empty() {
+        let body = resource::object(call.body)?;
+        let group = call.cloud.group_of(&database.id)?.map(|(_, group)| group);
+        let ids = body.get("ids").and_then(Value::as_array);
+        for id in ids.into_iter().flatten() {
+            let id = id.as_str().unwrap_or_default();
+            if same_id(id, &database.id) || !group.as_ref().is_some_and(|group| group.has(id)) {
+                return Err(ArmError::bad_request(format!(
+                    "ids must name other members of the database's geo-replication group, and '{id}' is none"
+                )));
+            }
+        }
+    }
+    begin(call, database, Work::Flush)
+}
+
+/// Into a container: the file in it is named after the cluster and the moment.
+fn export(call: &Call<'_>, database: Resource) -> Result<Response, ArmError> {
+    let body = resource::object(call.body)?;
+    let folder = body.get("sasUri").and_then(Value::as_str).and_then(|uri| storage_path(call.cloud.layout.root(), uri));
+    // Without repeating it: it holds a secret.
+    let folder = folder.ok_or_else(|| ArmError::bad_request("sasUri must be the address of a container"))?;
+    let cluster = database.id.split('/').nth(8).unwrap_or_default().to_lowercase();
+    let file = folder.join(format!("{cluster}-default-{}.rdb", crate::token::unix_now()));
+    begin(call, database, Work::Export { file })
+}
+
+fn import(call: &Call<'_>, database: Resource) -> Result<Response, ArmError> {
+    let body = resource::object(call.body)?;
+    let uris = body.get("sasUris").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let path = |uri: &Value| storage_path(call.cloud.layout.root(), uri.as_str()?);
+    let files: Option<Vec<_>> = uris.iter().map(path).collect();
+    let files = files.filter(|files| !files.is_empty());
+    let files = files.ok_or_else(|| ArmError::bad_request("sasUris must be the addresses of RDB files"))?;
+    begin(call, database, Work::Import { files })
 }
 
 /// The members that are named leave; the one that is asked stays.

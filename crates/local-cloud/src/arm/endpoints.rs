@@ -1,4 +1,4 @@
-//! `Microsoft.Network/privateEndpoints`: the only ways into a database. Subnets are taken as given.
+//! `Microsoft.Network/privateEndpoints`: the only ways into a database.
 
 use std::net::Ipv4Addr;
 
@@ -10,13 +10,15 @@ use super::error::ArmError;
 use super::operations::Work;
 use super::path::{Type, parse_id};
 use super::resource::{self, Resource};
-use super::{Call, written};
-use crate::cloud::{Cloud, EndpointRecord, SharedCloud};
+use super::{Call, connections, network, written};
+use crate::cloud::{Approval, Cloud, EndpointRecord, SharedCloud};
 use crate::error::CloudError;
 use crate::store::{Batch, Kind};
 
 /// The only group id (sub-resource) of a cluster.
-const GROUP_ID: &str = "redisEnterprise";
+pub(super) const GROUP_ID: &str = "redisEnterprise";
+/// What an endpoint may lead to, and the only group id (sub-resource) of each.
+const TARGETS: [(Type, &str); 2] = [(Type::Cluster, GROUP_ID), (Type::Vault, "vault")];
 
 pub(super) async fn put(call: &Call<'_>, group: &str, names: &[String]) -> Result<Response, ArmError> {
     let [name] = names else { return Err(ArmError::bad_request("a private endpoint has one name")) };
@@ -32,24 +34,26 @@ pub(super) async fn put(call: &Call<'_>, group: &str, names: &[String]) -> Resul
     super::clusters::check_location(call.cloud, before.as_ref(), &location)?;
     let subnet = given.get("subnet").and_then(|subnet| subnet.get("id")).and_then(Value::as_str);
     let subnet = subnet.ok_or_else(|| ArmError::bad_request("properties.subnet.id is required"))?;
-    let (connection, cluster) = connection(call.cloud, &given)?;
+    let Asked { connection, cluster, approval } = connection(call.cloud, &given)?;
     if cluster.location != location.as_str() {
-        return Err(ArmError::not_here("a private endpoint in another region than its cache"));
+        return Err(ArmError::not_here("a private endpoint in another region than what it leads to"));
     }
     if let Some(before) = before {
         return change(call, before, resource::tags(&body)?, subnet, &cluster);
     }
-    let network = call.cloud.require_region(&location).await?;
-    let address = call.cloud.free_endpoint_address(&network, static_address(&given)?)?;
-    let host_name = cluster.text("hostName").to_owned();
+    let subnet = network::subnet_for_endpoint(call.cloud, subnet, &id, location.as_str())?.id;
+    let region = call.cloud.require_region(&location).await?;
+    let address = call.cloud.free_endpoint_address(&region, static_address(&given)?)?;
+    let host_name = host_name(&cluster);
     let mut properties = Map::new();
     let mut set = |name: &str, value: Value| drop(properties.insert(name.to_owned(), value));
     set("subnet", json!({ "id": subnet }));
-    set("privateLinkServiceConnections", json!([connection]));
-    set("manualPrivateLinkServiceConnections", json!([]));
+    let (automatic, manual) =
+        if approval == Approval::Approved { ([connection].to_vec(), vec![]) } else { (vec![], vec![connection]) };
+    set("privateLinkServiceConnections", json!(automatic));
+    set("manualPrivateLinkServiceConnections", json!(manual));
     set("ipConfigurations", given.get("ipConfigurations").cloned().unwrap_or_else(|| json!([])));
     set("customNetworkInterfaceName", given.get("customNetworkInterfaceName").cloned().unwrap_or_else(|| json!("")));
-    set("networkInterfaces", json!([]));
     set("customDnsConfigs", json!([{ "fqdn": host_name, "ipAddresses": [address] }]));
     let mut wanted = Resource {
         id,
@@ -61,8 +65,21 @@ pub(super) async fn put(call: &Call<'_>, group: &str, names: &[String]) -> Resul
         properties,
     };
     wanted.set_state("Creating", None);
-    let record = EndpointRecord { location, cluster: cluster.id.to_lowercase(), address, host_name };
-    let batch = Batch::default().put(Kind::Endpoint, &wanted.id.to_lowercase(), &record)?;
+    let record = EndpointRecord {
+        location,
+        cluster: cluster.id.to_lowercase(),
+        address,
+        host_name,
+        approval,
+        approval_reason: approval.reason().to_owned(),
+        subnet: Some(subnet.to_lowercase()),
+    };
+    let interface = network::new_interface(call.cloud, &group.name, &mut wanted, address, &record.host_name);
+    let batch = Batch::default().put(Kind::Endpoint, &wanted.id.to_lowercase(), &record)?.put(
+        Kind::Resource,
+        &interface.id.to_lowercase(),
+        &interface,
+    )?;
     written(call, &wanted, true, Work::ProvisionEndpoint, batch)
 }
 
@@ -87,45 +104,65 @@ fn change(
         return written(call, &before, false, Work::ProvisionEndpoint, Batch::default());
     }
     call.cloud.save(&before)?;
-    Ok(Json(before.to_json()).into_response())
+    Ok(Json(super::view(call.cloud, &before)?).into_response())
 }
 
-/// The one connection in the body, as it will be shown, and the cluster it leads to.
-fn connection(cloud: &Cloud, given: &Map<String, Value>) -> Result<(Value, Resource), ArmError> {
+/// What a body asks for.
+struct Asked {
+    /// As it will be shown.
+    connection: Value,
+    /// Where it leads.
+    cluster: Resource,
+    /// Pending if its owner is to be asked.
+    approval: Approval,
+}
+
+fn connection(cloud: &Cloud, given: &Map<String, Value>) -> Result<Asked, ArmError> {
     let list = |name: &str| given.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    if !list("manualPrivateLinkServiceConnections").is_empty() {
-        return Err(ArmError::not_here("private endpoints that wait for approval"));
-    }
-    let connections = list("privateLinkServiceConnections");
-    let [connection] = connections.as_slice() else {
-        return Err(ArmError::bad_request("properties.privateLinkServiceConnections must have one element"));
+    let (automatic, manual) = (list("privateLinkServiceConnections"), list("manualPrivateLinkServiceConnections"));
+    let (connection, approval) = match (automatic.as_slice(), manual.as_slice()) {
+        ([only], []) => (only, Approval::Approved),
+        ([], [only]) => (only, Approval::Pending),
+        _ => {
+            let message = "properties.privateLinkServiceConnections or properties.manualPrivateLinkServiceConnections must \
+                           have one element";
+            return Err(ArmError::bad_request(message));
+        }
     };
     let field = |name: &str| connection.get("properties").and_then(|properties| properties.get(name));
     let target = field("privateLinkServiceId").and_then(Value::as_str).unwrap_or_default();
-    if field("groupIds") != Some(&json!([GROUP_ID])) {
-        return Err(ArmError::bad_request(format!("groupIds must be [\"{GROUP_ID}\"]")));
-    }
-    let cluster = match parse_id(target) {
-        Some((_, Type::Cluster, _)) => cloud.resource(target)?,
-        _ => None,
+    let known = parse_id(target).and_then(|(_, kind, _)| TARGETS.into_iter().find(|(known, _)| *known == kind));
+    let found = match known {
+        Some(_) => cloud.resource(target)?,
+        None => None,
     };
-    let cluster = cluster.ok_or_else(|| {
-        ArmError::bad_request(format!(
-            "privateLinkServiceId '{target}' is not an existing cluster of this subscription"
-        ))
-    })?;
+    let (Some(cluster), Some((_, group_id))) = (found, known) else {
+        return Err(ArmError::bad_request(format!(
+            "privateLinkServiceId '{target}' is not an existing cluster or vault of this subscription"
+        )));
+    };
+    if field("groupIds") != Some(&json!([group_id])) {
+        return Err(ArmError::bad_request(format!("groupIds must be [\"{group_id}\"]")));
+    }
     cluster.check_idle()?;
-    let shown = json!({
+    let connection = json!({
         "name": connection.get("name").cloned().unwrap_or(Value::Null),
         "properties": {
             "privateLinkServiceId": cluster.id,
-            "groupIds": [GROUP_ID],
+            "groupIds": [group_id],
             "requestMessage": field("requestMessage").cloned().unwrap_or_else(|| json!("")),
             "provisioningState": "Succeeded",
-            "privateLinkServiceConnectionState": { "status": "Approved", "description": "Auto-Approved", "actionsRequired": "None" },
+            "privateLinkServiceConnectionState": connections::state(approval, approval.reason()),
         },
     });
-    Ok((shown, cluster))
+    Ok(Asked { connection, cluster, approval })
+}
+
+/// The name of what an endpoint leads to.
+fn host_name(target: &Resource) -> String {
+    let uri = target.text("vaultUri").strip_prefix("https://").unwrap_or_default();
+    let vault = uri.split([':', '/']).next().unwrap_or_default();
+    if vault.is_empty() { target.text("hostName").to_owned() } else { vault.to_owned() }
 }
 
 /// The address that is asked for. Its last number is honoured: the network itself is another one here.
@@ -154,28 +191,9 @@ pub(super) async fn provision(cloud: &SharedCloud, id: &str) -> Result<(), Cloud
 pub(super) async fn delete(cloud: &SharedCloud, id: &str) -> Result<(), CloudError> {
     let key = id.to_lowercase();
     let Some(record) = cloud.store.get::<EndpointRecord>(Kind::Endpoint, &key)? else { return Ok(()) };
-    cloud.store.delete(Kind::Endpoint, &key)?;
-    cloud.push_region(&record.location).await
-}
-
-/// Puts the endpoints that lead to a cluster into it when it is shown.
-pub(super) fn show_connections(cloud: &Cloud, cluster: &mut Resource) -> Result<(), ArmError> {
-    let mut connections = Vec::new();
-    for (id, record) in cloud.store.list::<EndpointRecord>(Kind::Endpoint, "")? {
-        let Some(endpoint) = cloud.resource(&id)?.filter(|_| record.cluster == cluster.id.to_lowercase()) else {
-            continue;
-        };
-        connections.push(json!({
-            "id": format!("{}/privateEndpointConnections/{}", cluster.id, endpoint.name),
-            "name": endpoint.name,
-            "type": "Microsoft.Cache/redisEnterprise/privateEndpointConnections",
-            "properties": {
-                "privateEndpoint": { "id": endpoint.id },
-                "privateLinkServiceConnectionState": { "status": "Approved" },
-                "provisioningState": "Succeeded",
-            },
-        }));
-    }
-    cluster.properties.insert("privateEndpointConnections".to_owned(), Value::Array(connections));
+    let batch = network::without_endpoint(cloud, id).map_err(|err| CloudError::Refused(err.message))?;
+    cloud.store.write(&batch.delete(Kind::Endpoint, &key))?;
+    cloud.push_region(&record.location).await?;
+    cloud.push_all().await;
     Ok(())
 }

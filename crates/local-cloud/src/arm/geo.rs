@@ -141,6 +141,9 @@ pub(super) fn check_alike(
                 other_cluster.sku()
             )));
         }
+        if other.property("modules") != database.property("modules") {
+            return Err(ArmError::bad_request("all members must have the same modules with the same arguments"));
+        }
         for name in ["clusteringPolicy", "evictionPolicy", "clientProtocol"] {
             if other.text(name) != database.text(name) {
                 return Err(ArmError::bad_request(format!(

@@ -3,18 +3,18 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 
 use super::error::ArmError;
 use super::operations::Work;
 use super::path::{Type, group_id};
 use super::resource::{self, Resource};
 use super::{Call, accepted, clusters, endpoints, vaults};
-use crate::cloud::{Cloud, SharedCloud};
+use crate::cloud::SharedCloud;
 use crate::error::CloudError;
 use crate::store::Kind;
 
-const TYPE: &str = "Microsoft.Resources/resourceGroups";
+pub(super) const TYPE: &str = "Microsoft.Resources/resourceGroups";
 /// Azure's limit on a group's name.
 const NAME_LIMIT: usize = 90;
 
@@ -82,36 +82,6 @@ fn put(call: &Call<'_>, name: &str) -> Result<Response, ArmError> {
     Ok((status, Json(written.to_json())).into_response())
 }
 
-pub(super) fn list(cloud: &Cloud) -> Result<Response, ArmError> {
-    let all = cloud.resources("/subscriptions/")?;
-    let groups: Vec<Value> = all.iter().filter(|found| found.kind == TYPE).map(Resource::to_json).collect();
-    Ok(Json(json!({ "value": groups })).into_response())
-}
-
-/// What is in a group, or in all: top-level resources, without their properties.
-pub(super) fn contents(cloud: &Cloud, group: Option<&str>) -> Result<Response, ArmError> {
-    let prefix = match group {
-        Some(group) => format!("{}/", cloud.group(group)?.id),
-        None => "/subscriptions/".to_owned(),
-    };
-    let listed: Vec<Value> = cloud
-        .resources(&prefix)?
-        .into_iter()
-        .filter(|found| found.kind != TYPE && found.kind != Type::Database.full_name())
-        .map(|found| {
-            json!({
-                "id": found.id,
-                "name": found.name,
-                "type": found.kind,
-                "location": found.location,
-                "tags": found.tags,
-                "provisioningState": found.provisioning_state(),
-            })
-        })
-        .collect();
-    Ok(Json(json!({ "value": listed })).into_response())
-}
-
 /// Everything in a group that is being deleted, what depends on others first.
 pub(super) async fn delete_contents(cloud: &SharedCloud, id: &str) -> Result<(), CloudError> {
     let inside: Vec<(String, Resource)> = cloud.store.list(Kind::Resource, &format!("{}/", id.to_lowercase()))?;
@@ -131,5 +101,10 @@ pub(super) async fn delete_contents(cloud: &SharedCloud, id: &str) -> Result<(),
         vaults::delete(cloud, &vault.id).await?;
         cloud.store.delete(Kind::Resource, &vault.id.to_lowercase())?;
     }
+    // The rest are documents.
+    for (key, _) in &inside {
+        cloud.store.delete(Kind::Resource, key)?;
+    }
+    cloud.push_all().await;
     Ok(())
 }

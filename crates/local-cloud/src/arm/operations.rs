@@ -1,6 +1,7 @@
 //! Long-running operations: remembered before they begin, carried out in the background, begun again if the cloud died
 //! meanwhile. Every kind of work can be repeated.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,13 +9,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tidelock_control::cloud_faults::OperationStyle;
 
 use super::error::ArmError;
 use super::resource::Resource;
 use super::time::rfc3339;
-use super::{clusters, databases, endpoints, groups, vaults};
-use crate::cloud::{Cloud, SharedCloud};
+use super::{authorization, clusters, databases, deleted_vaults, endpoints, groups, vaults};
+use crate::cloud::{Cloud, LinkState, SharedCloud};
 use crate::error::CloudError;
+use crate::faults::Planned;
 use crate::store::{Batch, Kind};
 use crate::token::unix_now;
 
@@ -27,23 +30,50 @@ const KEPT: usize = 500;
 pub(super) enum Work {
     DeleteGroup,
     ProvisionVault,
+    PurgeVault,
     ProvisionCluster,
     UpdateCluster,
     DeleteCluster,
     ProvisionDatabase,
     UpdateDatabase,
     DeleteDatabase,
+    UpgradeDatabase,
+    PutAssignment,
+    DeleteAssignment,
     ForceLink,
-    ForceUnlink { ids: Vec<String> },
+    ForceUnlink {
+        ids: Vec<String>,
+    },
     Flush,
-    RegenerateKey { primary: bool },
+    /// Files, never the addresses they were given as: those hold secrets.
+    Export {
+        file: PathBuf,
+    },
+    Import {
+        files: Vec<PathBuf>,
+    },
+    RegenerateKey {
+        primary: bool,
+    },
     ProvisionEndpoint,
     DeleteEndpoint,
 }
 
 impl Work {
+    /// Whether there are other names afterwards, for other regions too.
+    const fn changes_names(&self) -> bool {
+        matches!(self, Self::ProvisionVault | Self::ProvisionCluster | Self::ProvisionEndpoint)
+    }
+
     fn deletes(&self) -> bool {
-        matches!(self, Self::DeleteGroup | Self::DeleteCluster | Self::DeleteDatabase | Self::DeleteEndpoint)
+        matches!(
+            self,
+            Self::DeleteGroup
+                | Self::DeleteCluster
+                | Self::DeleteDatabase
+                | Self::DeleteAssignment
+                | Self::DeleteEndpoint
+        )
     }
 }
 
@@ -65,6 +95,12 @@ pub(super) struct Operation {
     work: Work,
     status: Status,
     error: Option<String>,
+    /// The error's code, if it is not the usual one.
+    #[serde(default)]
+    code: Option<String>,
+    /// Whether it is reported as done while it is not: a fault.
+    #[serde(default)]
+    early: bool,
     /// Seconds since 1970.
     started: u64,
     ended: Option<u64>,
@@ -72,6 +108,18 @@ pub(super) struct Operation {
 
 /// Remembers an operation together with the resource's new state, then begins it.
 pub(super) fn begin(cloud: &SharedCloud, resource: &Resource, work: Work, batch: Batch) -> Result<Operation, ArmError> {
+    let batch = batch.put(Kind::Resource, &resource.id.to_lowercase(), resource)?;
+    begin_without_document(cloud, resource, work, batch)
+}
+
+/// As [`begin`], for what is no resource of its own.
+pub(super) fn begin_without_document(
+    cloud: &SharedCloud,
+    resource: &Resource,
+    work: Work,
+    batch: Batch,
+) -> Result<Operation, ArmError> {
+    let planned = cloud.faults.plan(&resource.id);
     let operation = Operation {
         id: uuid::Uuid::new_v4().to_string(),
         resource: resource.id.clone(),
@@ -80,16 +128,14 @@ pub(super) fn begin(cloud: &SharedCloud, resource: &Resource, work: Work, batch:
         work,
         status: Status::InProgress,
         error: None,
+        code: None,
+        early: planned == Some(Planned::Early),
         started: unix_now(),
         ended: None,
     };
-    let batch = batch.put(Kind::Resource, &resource.id.to_lowercase(), resource)?.put(
-        Kind::Operation,
-        &operation.id,
-        &operation,
-    )?;
+    let batch = batch.put(Kind::Operation, &operation.id, &operation)?;
     cloud.store.write(&forget_oldest(cloud, batch)?)?;
-    tokio::spawn(run(Arc::clone(cloud), operation.clone()));
+    tokio::spawn(run(Arc::clone(cloud), operation.clone(), planned));
     Ok(operation)
 }
 
@@ -101,7 +147,7 @@ pub(crate) fn resume(cloud: &SharedCloud) {
     };
     for (_, operation) in unfinished {
         tracing::info!(resource = %operation.resource, work = ?operation.work, "going on with an operation");
-        tokio::spawn(run(Arc::clone(cloud), operation));
+        tokio::spawn(run(Arc::clone(cloud), operation, None));
     }
 }
 
@@ -116,8 +162,31 @@ fn forget_oldest(cloud: &Cloud, mut batch: Batch) -> Result<Batch, ArmError> {
     Ok(batch)
 }
 
-async fn run(cloud: SharedCloud, mut operation: Operation) {
-    let outcome = perform(&cloud, &operation).await;
+/// What Azure reports of a failure whose reason it keeps to itself.
+const NO_REASON: &str = "OperationFailed";
+
+async fn run(cloud: SharedCloud, mut operation: Operation, planned: Option<Planned>) {
+    let kind = cloud.resource(&operation.resource).ok().flatten().map(|found| found.kind).unwrap_or_default();
+    cloud.faults.hold_up(&kind, &operation.resource).await;
+    let full = operation.work == Work::ProvisionCluster && cloud.faults.has_no_capacity(&operation.location);
+    let outcome = match planned {
+        _ if full => {
+            operation.code = Some("AllocationFailed".to_owned());
+            let message = "Allocation failed. There is not enough capacity for the requested size in this region.";
+            Err(CloudError::Refused(message.to_owned()))
+        }
+        Some(Planned::Fails { code, message }) => {
+            operation.code = Some(code);
+            Err(CloudError::Refused(message))
+        }
+        Some(Planned::LinkFailed) => cloud
+            .set_link_state(&operation.resource, LinkState::LinkFailed)
+            .and_then(|()| Err(CloudError::Refused("the database could not be linked to the group".to_owned()))),
+        Some(Planned::Early) | None => perform(&cloud, &operation).await,
+    };
+    if operation.work.changes_names() {
+        cloud.push_all().await;
+    }
     operation.ended = Some(unix_now());
     match &outcome {
         Ok(()) => operation.status = Status::Succeeded,
@@ -130,6 +199,10 @@ async fn run(cloud: SharedCloud, mut operation: Operation) {
     if let Err(err) = conclude(&cloud, &operation) {
         tracing::error!(resource = %operation.resource, message = %err.message, "the end of an operation was not recorded");
     }
+    // The document of what is deleted was there until now.
+    if operation.work == Work::DeleteCluster {
+        cloud.push_all().await;
+    }
 }
 
 async fn perform(cloud: &SharedCloud, operation: &Operation) -> Result<(), CloudError> {
@@ -137,12 +210,15 @@ async fn perform(cloud: &SharedCloud, operation: &Operation) -> Result<(), Cloud
     match &operation.work {
         Work::DeleteGroup => groups::delete_contents(cloud, id).await,
         Work::ProvisionVault => vaults::provision(cloud, id).await,
+        Work::PurgeVault => deleted_vaults::perform_purge(cloud, id).await,
         Work::ProvisionCluster => clusters::provision(cloud, id).await,
         Work::UpdateCluster => clusters::update(cloud, id).await,
         Work::DeleteCluster => clusters::delete(cloud, id).await,
         Work::ProvisionDatabase => databases::provision(cloud, id).await,
         Work::UpdateDatabase => databases::update(cloud, id).await,
         Work::DeleteDatabase => databases::delete(cloud, id).await,
+        // The engine is the newest that this machine has; assignments are documents.
+        Work::UpgradeDatabase | Work::PutAssignment | Work::DeleteAssignment => Ok(()),
         Work::ForceLink => cloud.join(id).await,
         Work::ForceUnlink { ids } => {
             for id in ids {
@@ -151,6 +227,8 @@ async fn perform(cloud: &SharedCloud, operation: &Operation) -> Result<(), Cloud
             Ok(())
         }
         Work::Flush => cloud.flush_group(id).await,
+        Work::Export { file } => cloud.export(id, file).await,
+        Work::Import { files } => cloud.import(id, files).await,
         Work::RegenerateKey { primary } => databases::regenerate(cloud, id, *primary).await,
         Work::ProvisionEndpoint => endpoints::provision(cloud, id).await,
         Work::DeleteEndpoint => endpoints::delete(cloud, id).await,
@@ -163,6 +241,7 @@ fn conclude(cloud: &Cloud, operation: &Operation) -> Result<(), ArmError> {
     let succeeded = operation.status == Status::Succeeded;
     let batch = match cloud.resource(&operation.resource)? {
         Some(_) if succeeded && operation.work.deletes() => {
+            let batch = authorization::forget(cloud, batch, &operation.resource)?;
             batch.delete(Kind::Resource, &operation.resource.to_lowercase())
         }
         Some(mut resource) => {
@@ -195,13 +274,14 @@ impl Operation {
                 self.id
             )
         };
+        let style = cloud.faults.style();
         let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("azure-asyncoperation", url("operationsStatus")),
-            ("location", url("operationResults")),
-            ("retry-after", "1".to_owned()),
+        for (name, value, wanted) in [
+            ("azure-asyncoperation", url("operationsStatus"), style != OperationStyle::Location),
+            ("location", url("operationResults"), style != OperationStyle::OperationUrl),
+            ("retry-after", cloud.faults.retry_after_s().to_string(), true),
         ] {
-            if let Ok(value) = value.parse() {
+            if let (Ok(value), true) = (value.parse(), wanted) {
                 headers.insert(name, value);
             }
         }
@@ -216,7 +296,7 @@ impl Operation {
         let mut body = json!({
             "id": id,
             "name": self.id,
-            "status": self.status,
+            "status": if self.early { Status::Succeeded } else { self.status },
             "startTime": rfc3339(self.started),
         });
         if let Value::Object(fields) = &mut body {
@@ -224,10 +304,14 @@ impl Operation {
                 fields.insert("endTime".to_owned(), json!(rfc3339(ended)));
             }
             if let Some(message) = &self.error {
-                fields.insert("error".to_owned(), json!({ "code": "OperationFailed", "message": message }));
+                fields.insert("error".to_owned(), json!({ "code": self.code(), "message": message }));
             }
         }
         body
+    }
+
+    fn code(&self) -> &str {
+        self.code.as_deref().unwrap_or(NO_REASON)
     }
 }
 
@@ -242,8 +326,8 @@ fn find(cloud: &Cloud, id: &str) -> Result<Operation, ArmError> {
 pub(super) fn status(cloud: &Cloud, id: &str) -> Result<Response, ArmError> {
     let operation = find(cloud, id)?;
     let mut response = Json(operation.to_json(cloud)).into_response();
-    if operation.status == Status::InProgress {
-        response.headers_mut().insert("retry-after", axum::http::HeaderValue::from_static("1"));
+    if operation.status == Status::InProgress && !operation.early {
+        response.headers_mut().insert("retry-after", cloud.faults.retry_after_s().into());
     }
     Ok(response)
 }
@@ -252,13 +336,19 @@ pub(super) fn status(cloud: &Cloud, id: &str) -> Result<Response, ArmError> {
 pub(super) fn result(cloud: &Cloud, id: &str, version: &str) -> Result<Response, ArmError> {
     let operation = find(cloud, id)?;
     match operation.status {
+        Status::InProgress if operation.early => shown(cloud, &operation),
         Status::InProgress => Ok((StatusCode::ACCEPTED, operation.headers(cloud, version)).into_response()),
         Status::Failed => {
-            Err(ArmError::new(StatusCode::CONFLICT, "OperationFailed", operation.error.unwrap_or_default()))
+            let error = json!({ "code": operation.code(), "message": operation.error.as_deref().unwrap_or_default() });
+            Ok((StatusCode::CONFLICT, Json(json!({ "error": error }))).into_response())
         }
-        Status::Succeeded => match cloud.resource(&operation.resource)? {
-            Some(resource) => Ok(Json(super::view(cloud, &resource)?).into_response()),
-            None => Ok(StatusCode::OK.into_response()),
-        },
+        Status::Succeeded => shown(cloud, &operation),
     }
+}
+
+fn shown(cloud: &Cloud, operation: &Operation) -> Result<Response, ArmError> {
+    Ok(match cloud.resource(&operation.resource)? {
+        Some(resource) => Json(super::view(cloud, &resource)?).into_response(),
+        None => StatusCode::OK.into_response(),
+    })
 }

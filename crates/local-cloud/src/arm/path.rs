@@ -3,65 +3,71 @@
 use axum::http::StatusCode;
 
 use super::error::ArmError;
+use super::scope::{self, Area, Scope};
+use super::types;
+pub(super) use super::types::{Standing, Type};
 use crate::encoding::percent_decode;
-
-/// The resource types that exist here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
-    Vault,
-    Secret,
-    Cluster,
-    Database,
-    PrivateEndpoint,
-}
-
-impl Type {
-    const ALL: [Self; 5] = [Self::Vault, Self::Secret, Self::Cluster, Self::Database, Self::PrivateEndpoint];
-
-    pub(super) const fn namespace(self) -> &'static str {
-        match self {
-            Self::Vault | Self::Secret => "Microsoft.KeyVault",
-            Self::Cluster | Self::Database => "Microsoft.Cache",
-            Self::PrivateEndpoint => "Microsoft.Network",
-        }
-    }
-
-    const fn segments(self) -> &'static [&'static str] {
-        match self {
-            Self::Vault => &["vaults"],
-            Self::Secret => &["vaults", "secrets"],
-            Self::Cluster => &["redisEnterprise"],
-            Self::Database => &["redisEnterprise", "databases"],
-            Self::PrivateEndpoint => &["privateEndpoints"],
-        }
-    }
-
-    /// `Microsoft.Cache/redisEnterprise/databases`
-    pub(super) fn full_name(self) -> String {
-        format!("{}/{}", self.namespace(), self.segments().join("/"))
-    }
-
-    fn find(namespace: &str, segments: &[&str]) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| {
-            kind.namespace().eq_ignore_ascii_case(namespace)
-                && kind.segments().len() == segments.len()
-                && kind.segments().iter().zip(segments).all(|(known, given)| known.eq_ignore_ascii_case(given))
-        })
-    }
-}
 
 /// What a URL names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
+    Subscriptions,
+    Tenants,
+    /// Of the subscription, or of the tenant.
+    Providers,
+    /// `register`, `unregister`, or to be shown.
+    Provider {
+        namespace: String,
+        action: Option<String>,
+    },
+    /// What can be done with a provider's types.
+    ProviderOperations {
+        namespace: String,
+    },
+    Locations,
     Subscription,
     Groups,
-    Group { group: String },
-    Resources { group: Option<String> },
-    Collection { group: Option<String>, kind: Type, parents: Vec<String> },
-    Item { group: String, kind: Type, names: Vec<String> },
-    Action { group: String, kind: Type, names: Vec<String>, action: String },
-    Operation { id: String },
-    OperationResult { id: String },
+    Group {
+        group: String,
+    },
+    Resources {
+        group: Option<String>,
+    },
+    Collection {
+        group: Option<String>,
+        kind: Type,
+        parents: Vec<String>,
+    },
+    Item {
+        group: String,
+        kind: Type,
+        names: Vec<String>,
+    },
+    Action {
+        group: String,
+        kind: Type,
+        names: Vec<String>,
+        action: String,
+    },
+    Operation {
+        id: String,
+    },
+    OperationResult {
+        id: String,
+    },
+    DeletedVaults,
+    DeletedVault {
+        location: String,
+        name: String,
+        purge: bool,
+    },
+    VaultName,
+    /// Roles and locks, at a scope.
+    Authorization {
+        scope: Scope,
+        area: Area,
+        name: Option<String>,
+    },
 }
 
 impl Target {
@@ -72,13 +78,16 @@ impl Target {
                 Some(kind.namespace())
             }
             Self::Operation { .. } | Self::OperationResult { .. } => None,
+            Self::ProviderOperations { namespace } => types::known_namespace(namespace),
+            Self::DeletedVaults | Self::DeletedVault { .. } | Self::VaultName => Some("Microsoft.KeyVault"),
+            Self::Authorization { .. } => Some(scope::NAMESPACE),
             _ => Some("Microsoft.Resources"),
         }
     }
 }
 
-/// Takes a path apart: its subscription and what it names there.
-pub(super) fn parse(path: &str) -> Result<(String, Target), ArmError> {
+/// Takes a path apart: its subscription, if it names one, and what it names there.
+pub(super) fn parse(path: &str) -> Result<(Option<String>, Target), ArmError> {
     let segments: Vec<String> = path
         .split('/')
         .filter(|segment| !segment.is_empty())
@@ -87,18 +96,66 @@ pub(super) fn parse(path: &str) -> Result<(String, Target), ArmError> {
         .ok_or_else(|| ArmError::bad_request("the path is not text"))?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let unknown = || ArmError::new(StatusCode::NOT_FOUND, "NotFound", format!("the local cloud has no {path}"));
-    let [first, subscription, rest @ ..] = segments.as_slice() else { return Err(unknown()) };
-    if !first.eq_ignore_ascii_case("subscriptions") {
-        return Err(unknown());
+    if let Some((above, area, name)) = scope::split(&segments) {
+        if above.is_empty() {
+            return Ok((None, Target::Authorization { scope: Scope::Tenant, area, name }));
+        }
+        let (subscription, target) = below_root(above)?.ok_or_else(unknown)?;
+        let scope = Scope::of(target).ok_or_else(scope::not_a_scope)?;
+        return Ok((Some(subscription), Target::Authorization { scope, area, name }));
     }
-    Ok(((*subscription).to_owned(), in_subscription(rest)?.ok_or_else(unknown)?))
+    let is = |given: &str, known: &str| given.eq_ignore_ascii_case(known);
+    match segments.as_slice() {
+        [one] if is(one, "subscriptions") => return Ok((None, Target::Subscriptions)),
+        [one] if is(one, "tenants") => return Ok((None, Target::Tenants)),
+        [first, rest @ ..] if is(first, "providers") => {
+            let target = match rest {
+                [namespace, operations] if is(operations, "operations") => {
+                    Some(Target::ProviderOperations { namespace: (*namespace).to_owned() })
+                }
+                _ => providers(rest),
+            };
+            return target.map(|target| (None, target)).ok_or_else(unknown);
+        }
+        _ => {}
+    }
+    let (subscription, target) = below_root(&segments)?.ok_or_else(unknown)?;
+    Ok((Some(subscription), target))
+}
+
+/// What stands behind `providers` and is about providers themselves.
+fn providers(rest: &[&str]) -> Option<Target> {
+    let (namespace, action) = match rest {
+        [] => return Some(Target::Providers),
+        [namespace] => (namespace, None),
+        [namespace, action] if ["register", "unregister"].iter().any(|known| action.eq_ignore_ascii_case(known)) => {
+            (namespace, Some(action.to_lowercase()))
+        }
+        _ => return None,
+    };
+    Some(Target::Provider { namespace: (*namespace).to_owned(), action })
+}
+
+fn below_root(segments: &[&str]) -> Result<Option<(String, Target)>, ArmError> {
+    let [first, subscription, rest @ ..] = segments else { return Ok(None) };
+    if !first.eq_ignore_ascii_case("subscriptions") {
+        return Ok(None);
+    }
+    Ok(in_subscription(rest)?.map(|target| ((*subscription).to_owned(), target)))
 }
 
 fn in_subscription(rest: &[&str]) -> Result<Option<Target>, ArmError> {
     let is = |given: &str, known: &str| given.eq_ignore_ascii_case(known);
+    if let [first, rest @ ..] = rest
+        && is(first, "providers")
+        && let Some(target) = providers(rest)
+    {
+        return Ok(Some(target));
+    }
     Ok(Some(match rest {
         [] => Target::Subscription,
         [one] if is(one, "resourceGroups") => Target::Groups,
+        [one] if is(one, "locations") => Target::Locations,
         [one] if is(one, "resources") => Target::Resources { group: None },
         [groups, group] if is(groups, "resourceGroups") => Target::Group { group: (*group).to_owned() },
         [groups, group, one] if is(groups, "resourceGroups") && is(one, "resources") => {
@@ -108,6 +165,25 @@ fn in_subscription(rest: &[&str]) -> Result<Option<Target>, ArmError> {
             if is(groups, "resourceGroups") && is(providers, "providers") =>
         {
             return provider(Some((*group).to_owned()), namespace, tail).map(Some);
+        }
+        [providers, vaults, one]
+            if is(providers, "providers") && is(vaults, "Microsoft.KeyVault") && is(one, "deletedVaults") =>
+        {
+            Target::DeletedVaults
+        }
+        [providers, vaults, one]
+            if is(providers, "providers") && is(vaults, "Microsoft.KeyVault") && is(one, "checkNameAvailability") =>
+        {
+            Target::VaultName
+        }
+        [providers, vaults, locations, location, deleted, name, tail @ ..]
+            if is(providers, "providers")
+                && is(vaults, "Microsoft.KeyVault")
+                && is(locations, "locations")
+                && is(deleted, "deletedVaults")
+                && (tail.is_empty() || matches!(tail, [one] if is(one, "purge"))) =>
+        {
+            Target::DeletedVault { location: (*location).to_owned(), name: (*name).to_owned(), purge: !tail.is_empty() }
         }
         [providers, _, locations, _, what, id] if is(providers, "providers") && is(locations, "locations") => {
             let id = (*id).to_owned();

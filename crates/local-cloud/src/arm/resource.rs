@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tidelock_model::Location;
 
 use super::error::ArmError;
-use super::path::{self, Type, group_id};
+use super::path::{self, Standing, Type, group_id};
 use crate::cloud::Cloud;
 use crate::store::Kind;
 
@@ -64,8 +64,8 @@ impl Resource {
         body.insert("id".to_owned(), json!(self.id));
         body.insert("name".to_owned(), json!(self.name));
         body.insert("type".to_owned(), json!(self.kind));
-        // A database has none of its own.
-        if !self.kind.ends_with("/databases") {
+        // A part of another resource has none of its own.
+        if Type::named(&self.kind).is_none_or(|kind| kind.standing() != Standing::Part) {
             body.insert("location".to_owned(), json!(self.location));
             body.insert("tags".to_owned(), Value::Object(self.tags.clone()));
         }

@@ -3,7 +3,7 @@
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// Seconds since 1970 as `2026-11-22T20:54:00Z`.
-pub(super) fn rfc3339(seconds: u64) -> String {
+pub(crate) fn rfc3339(seconds: u64) -> String {
     let (year, month, day) = date(seconds / SECONDS_PER_DAY);
     let rest = seconds % SECONDS_PER_DAY;
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)

@@ -1,6 +1,4 @@
-//! Key vaults and their secrets, as the management plane sees them. The secrets themselves are in the region's process.
-
-use std::collections::BTreeMap;
+//! Key vaults, as the management plane sees them. What is in them is in the region's process.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -8,19 +6,21 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use tidelock_model::Location;
 
+use super::authorization;
+use super::deleted_vaults::{self, DeletedVault};
 use super::error::ArmError;
 use super::operations::Work;
 use super::path::Type;
 use super::resource::{self, Resource};
-use super::{Call, method_not_allowed, written};
+use super::vault_rules::{Before, checked, merged};
+use super::{Call, written};
 use crate::cloud::{Cloud, SharedCloud, VaultRecord};
 use crate::error::CloudError;
-use crate::region::SecretView;
-use crate::secrets::StoredSecret;
 use crate::store::{Batch, Kind};
-use crate::vault::{SecretWrite, VALUE_LIMIT_BYTES, is_secret_name};
+use crate::token::unix_now;
+use crate::vault::base_url;
 
-pub(super) fn put(call: &Call<'_>, group: &str, names: &[String]) -> Result<Response, ArmError> {
+pub(super) async fn put(call: &Call<'_>, group: &str, names: &[String]) -> Result<Response, ArmError> {
     let [name] = names else { return Err(ArmError::bad_request("a vault has one name")) };
     check_name(name)?;
     let group = call.cloud.group_for_writing(group)?;
@@ -33,6 +33,16 @@ pub(super) fn put(call: &Call<'_>, group: &str, names: &[String]) -> Result<Resp
     }
     check_free(call.cloud, name, &id)?;
     super::clusters::check_location(call.cloud, before.as_ref(), &location)?;
+    let given = resource::properties(&body)?;
+    if before.is_none() {
+        let recovers = given.get("createMode").and_then(Value::as_str) == Some("recover");
+        match deleted_vaults::find(call.cloud, name).await? {
+            Some(deleted) if recovers => return recover(call, &id, &deleted),
+            Some(deleted) => return Err(taken_by(name, &id, &deleted)),
+            None if recovers => return Err(ArmError::not_found(&format!("deletedVaults/{name}"), &group.name)),
+            None => {}
+        }
+    }
     let wanted = Resource {
         id: before.as_ref().map_or(id, |before| before.id.clone()),
         name: before.as_ref().map_or_else(|| name.clone(), |before| before.name.clone()),
@@ -40,12 +50,12 @@ pub(super) fn put(call: &Call<'_>, group: &str, names: &[String]) -> Result<Resp
         location: location.to_string(),
         tags: resource::tags(&body)?,
         beside: Map::new(),
-        properties: checked(&resource::properties(&body)?)?,
+        properties: checked(&given, Before::of(before.as_ref()), &call.version)?,
     };
-    finish(call, before, wanted, location)
+    finish(call, before, wanted, location).await
 }
 
-fn finish(
+async fn finish(
     call: &Call<'_>,
     before: Option<Resource>,
     mut wanted: Resource,
@@ -63,8 +73,7 @@ fn finish(
             before.set_state("RegisteringDns", None);
             return written(call, &before, false, Work::ProvisionVault, Batch::default());
         }
-        call.cloud.save(&before)?;
-        return Ok(Json(before.to_json()).into_response());
+        return saved(call, &before).await;
     }
     wanted.set_state("RegisteringDns", None);
     let record = VaultRecord { name: wanted.name.clone(), location };
@@ -72,7 +81,62 @@ fn finish(
     written(call, &wanted, true, Work::ProvisionVault, batch)
 }
 
-fn check_name(name: &str) -> Result<(), ArmError> {
+/// Stores a change and tells the region's process.
+async fn saved(call: &Call<'_>, vault: &Resource) -> Result<Response, ArmError> {
+    call.cloud.save(vault)?;
+    let location = Location::new(vault.location.clone()).map_err(CloudError::from)?;
+    call.cloud.push_region(&location).await?;
+    Ok(Json(super::view(call.cloud, vault)?).into_response())
+}
+
+/// Changes what is named and nothing else.
+pub(super) async fn patch(call: &Call<'_>, group: &str, names: &[String]) -> Result<Response, ArmError> {
+    call.cloud.group_for_writing(group)?;
+    let mut vault = call.cloud.existing(group, Type::Vault, names)?;
+    vault.check_idle()?;
+    check_region(call.cloud, &vault)?;
+    let body = resource::object(call.body)?;
+    if body.get("tags").is_some_and(|tags| !tags.is_null()) {
+        vault.tags = resource::tags(&body)?;
+    }
+    let given = merged(&vault.properties, &resource::properties(&body)?);
+    let computed: Vec<(String, Value)> = ["vaultUri", "provisioningState"]
+        .into_iter()
+        .map(|name| (name.to_owned(), vault.property(name).clone()))
+        .collect();
+    vault.properties = checked(&given, Before::of(Some(&vault)), &call.version)?;
+    vault.properties.extend(computed);
+    saved(call, &vault).await
+}
+
+/// `vaults/{vault}/accessPolicies/{add|replace|remove}`
+pub(super) async fn access_policies(call: &Call<'_>, group: &str, names: &[String]) -> Result<Response, ArmError> {
+    let [vault, kind] = names else { return Err(ArmError::bad_request("name a vault and add, replace or remove")) };
+    if call.method != "PUT" {
+        return Err(super::method_not_allowed(call.method));
+    }
+    let mut vault = call.cloud.existing(group, Type::Vault, std::slice::from_ref(vault))?;
+    vault.check_idle()?;
+    check_region(call.cloud, &vault)?;
+    let body = resource::object(call.body)?;
+    let given = resource::properties(&body)?;
+    let Some(policies) = given.get("accessPolicies").and_then(Value::as_array) else {
+        return Err(ArmError::bad_request("properties.accessPolicies is required"));
+    };
+    let before = vault.property("accessPolicies").as_array().cloned().unwrap_or_default();
+    let after = super::vault_rules::policies_after(kind, before, policies)?;
+    vault.properties.insert("accessPolicies".to_owned(), Value::Array(after.clone()));
+    saved(call, &vault).await?;
+    let shown = json!({
+        "id": format!("{}/accessPolicies/", vault.id),
+        "type": "Microsoft.KeyVault/vaults/accessPolicies",
+        "location": vault.location,
+        "properties": { "accessPolicies": after },
+    });
+    Ok(Json(shown).into_response())
+}
+
+pub(super) fn check_name(name: &str) -> Result<(), ArmError> {
     let fits = (3..=24).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -89,47 +153,71 @@ fn check_name(name: &str) -> Result<(), ArmError> {
 
 /// Vault names are unique in the whole of Azure.
 fn check_free(cloud: &Cloud, name: &str, id: &str) -> Result<(), ArmError> {
-    let taken = cloud
-        .store
-        .list::<VaultRecord>(Kind::Vault, "")?
-        .into_iter()
-        .any(|(other, vault)| vault.name.eq_ignore_ascii_case(name) && !other.eq_ignore_ascii_case(id));
-    if taken {
-        let message = format!("The vault name '{name}' is already in use. Vault names are globally unique.");
-        return Err(ArmError::new(StatusCode::CONFLICT, "VaultAlreadyExists", message));
+    if is_used(cloud, name, Some(id))? {
+        return Err(in_use(name));
     }
     Ok(())
 }
 
-fn checked(properties: &Map<String, Value>) -> Result<Map<String, Value>, ArmError> {
-    if !properties.get("tenantId").is_some_and(Value::is_string) {
-        return Err(ArmError::bad_request("properties.tenantId is required"));
-    }
-    let sku = properties.get("sku").and_then(|sku| sku.get("name")).and_then(Value::as_str).unwrap_or_default();
-    if !["standard", "premium"].iter().any(|known| known.eq_ignore_ascii_case(sku)) {
-        return Err(ArmError::bad_request("properties.sku.name must be standard or premium"));
-    }
-    let mut kept = properties.clone();
-    kept.remove("vaultUri");
-    kept.entry("enableSoftDelete").or_insert(json!(true));
-    kept.entry("publicNetworkAccess").or_insert(json!("Enabled"));
-    Ok(kept)
+/// Whether a living vault has the name, other than the one with this id.
+pub(super) fn is_used(cloud: &Cloud, name: &str, except: Option<&str>) -> Result<bool, ArmError> {
+    let all = cloud.store.list::<VaultRecord>(Kind::Vault, "")?;
+    Ok(all.into_iter().any(|(other, vault)| {
+        vault.name.eq_ignore_ascii_case(name) && !except.is_some_and(|id| other.eq_ignore_ascii_case(id))
+    }))
 }
 
-/// Makes the region's process serve a new vault.
+fn in_use(name: &str) -> ArmError {
+    let message = format!(
+        "The vault name '{name}' is already in use. Vault names are globally unique so it is possible that the name is \
+         already taken. If you are sure that the vault name was not taken then it is possible that a vault with the same \
+         name was recently deleted but not purged after being placed in a recoverable state. If the vault is in a \
+         recoverable state then the vault will need to be purged before reusing the name."
+    );
+    ArmError::new(StatusCode::CONFLICT, "VaultAlreadyExists", message)
+}
+
+/// A deleted vault keeps its name; who may recover it is told so.
+fn taken_by(name: &str, id: &str, deleted: &DeletedVault) -> ArmError {
+    if !deleted.resource.id.eq_ignore_ascii_case(id) {
+        return in_use(name);
+    }
+    let message = "A vault with the same name already exists in deleted state. You need to either recover or purge \
+                   existing key vault.";
+    ArmError::new(StatusCode::CONFLICT, "ConflictError", message)
+}
+
+/// Brings a deleted vault back with everything in it, as it was.
+fn recover(call: &Call<'_>, id: &str, deleted: &DeletedVault) -> Result<Response, ArmError> {
+    if !deleted.resource.id.eq_ignore_ascii_case(id) {
+        return Err(in_use(&deleted.resource.name));
+    }
+    let mut vault = deleted.resource.clone();
+    vault.set_state("RegisteringDns", None);
+    let batch = Batch::default()
+        .put(Kind::Vault, &vault.id.to_lowercase(), &deleted.record)?
+        .delete(Kind::DeletedVault, &vault.name.to_lowercase());
+    written(call, &vault, true, Work::ProvisionVault, batch)
+}
+
+fn check_region(cloud: &Cloud, vault: &Resource) -> Result<(), ArmError> {
+    let location = Location::new(vault.location.clone()).map_err(CloudError::from)?;
+    super::clusters::check_location(cloud, None, &location)
+}
+
+/// Makes the region's process serve a vault.
 pub(super) async fn provision(cloud: &SharedCloud, id: &str) -> Result<(), CloudError> {
     let key = id.to_lowercase();
     let Some(record) = cloud.store.get::<VaultRecord>(Kind::Vault, &key)? else { return Ok(()) };
-    let network = cloud.require_region(&record.location).await?;
+    cloud.require_region(&record.location).await?;
     if let Some(mut vault) = cloud.store.get::<Resource>(Kind::Resource, &key)? {
-        let uri = format!("https://{}/{}", network.vault_address, record.name);
-        vault.properties.insert("vaultUri".to_owned(), json!(uri));
+        vault.properties.insert("vaultUri".to_owned(), json!(format!("{}/", base_url(&record.name))));
         cloud.store.put(Kind::Resource, &key, &vault)?;
     }
     Ok(())
 }
 
-/// Deletes at once; 204 if there is none. There is no soft delete here: nobody has to purge.
+/// Deletes at once, recoverably; 204 if there is none.
 pub(super) async fn remove(call: &Call<'_>, group: &str, names: &[String]) -> Result<Response, ArmError> {
     let found = match call.cloud.existing(group, Type::Vault, names) {
         Ok(found) => found,
@@ -137,105 +225,24 @@ pub(super) async fn remove(call: &Call<'_>, group: &str, names: &[String]) -> Re
         Err(err) => return Err(err),
     };
     found.check_idle()?;
+    check_region(call.cloud, &found)?;
     delete(call.cloud, &found.id).await?;
-    call.cloud.store.delete(Kind::Resource, &found.id.to_lowercase())?;
     Ok(StatusCode::OK.into_response())
 }
 
-/// Removes a vault's secrets and stops serving it.
+/// Takes a vault out of service. What is in it stays until it is purged, or until its retention is over.
 pub(super) async fn delete(cloud: &SharedCloud, id: &str) -> Result<(), CloudError> {
     let key = id.to_lowercase();
     let Some(record) = cloud.store.get::<VaultRecord>(Kind::Vault, &key)? else { return Ok(()) };
-    cloud.require_region(&record.location).await?;
-    let what = || format!("the process of region {}", record.location);
-    cloud
-        .region_client(&record.location)?
-        .purge(&record.name.to_lowercase())
-        .await
-        .map_err(|source| CloudError::Call { what: what(), source })?;
-    cloud.store.delete(Kind::Vault, &key)?;
-    cloud.push_region(&record.location).await
-}
-
-/// `vaults/{vault}/secrets/{name}`: the value goes in and never comes out.
-pub(super) async fn secret(call: &Call<'_>, group: &str, names: &[String]) -> Result<Response, ArmError> {
-    let [vault, name] = names else { return Err(ArmError::bad_request("a secret has a vault and a name")) };
-    let vault = call.cloud.existing(group, Type::Vault, std::slice::from_ref(vault))?;
-    vault.check_idle()?;
-    let location = Location::new(vault.location.clone()).map_err(CloudError::from)?;
-    call.cloud.require_region(&location).await?;
-    let client = call.cloud.region_client(&location)?;
-    let failed =
-        |source| ArmError::from(CloudError::Call { what: format!("the process of region {location}"), source });
-    let key = vault.name.to_lowercase();
-    let before = client.secret(&key, name).await.map_err(failed)?;
-    match call.method.as_str() {
-        "GET" => match before {
-            Some(secret) => Ok(Json(shown(&vault, &secret)).into_response()),
-            None => Err(ArmError::not_found(
-                &format!("{}/{}/{name}", Type::Secret.full_name(), vault.name),
-                &group_of(&vault),
-            )),
-        },
-        "PUT" => {
-            let write = secret_write(call.body, name)?;
-            let secret = client.put_secret(&key, name, &write).await.map_err(failed)?;
-            let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-            Ok((status, Json(shown(&vault, &secret))).into_response())
-        }
-        _ => Err(method_not_allowed(call.method)),
+    let mut batch = Batch::default().delete(Kind::Vault, &key).delete(Kind::Resource, &key);
+    if let Some(resource) = cloud.store.get::<Resource>(Kind::Resource, &key)? {
+        let name = record.name.to_lowercase();
+        let deleted = DeletedVault { resource, record: record.clone(), deleted_at: unix_now() };
+        batch = batch.put(Kind::DeletedVault, &name, &deleted)?;
     }
-}
-
-fn secret_write(body: &[u8], name: &str) -> Result<SecretWrite, ArmError> {
-    if !is_secret_name(name) {
-        return Err(ArmError::bad_request(format!(
-            "'{name}' is not a secret's name: 1 to 127 letters, digits, hyphens"
-        )));
-    }
-    let body = resource::object(body)?;
-    let properties = resource::properties(&body)?;
-    let value = properties
-        .get("value")
-        .and_then(|value| serde_json::from_value::<StoredSecret>(value.clone()).ok())
-        .ok_or_else(|| ArmError::bad_request("properties.value is required and must be a text"))?;
-    if value.expose().len() > VALUE_LIMIT_BYTES {
-        return Err(ArmError::bad_request(format!("a secret's value may have {VALUE_LIMIT_BYTES} bytes at most")));
-    }
-    let tags: BTreeMap<String, String> = resource::tags(&body)?
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
-        .collect();
-    let enabled =
-        properties.get("attributes").and_then(|attributes| attributes.get("enabled")).and_then(Value::as_bool);
-    Ok(SecretWrite {
-        value,
-        content_type: properties.get("contentType").and_then(Value::as_str).map(str::to_owned),
-        tags,
-        enabled: enabled.unwrap_or(true),
-    })
-}
-
-fn group_of(resource: &Resource) -> String {
-    resource.id.split('/').nth(4).unwrap_or_default().to_owned()
-}
-
-fn shown(vault: &Resource, secret: &SecretView) -> Value {
-    let uri = format!("{}/secrets/{}", vault.text("vaultUri"), secret.name);
-    let mut properties = json!({
-        "attributes": { "enabled": secret.enabled, "created": secret.created, "updated": secret.created },
-        "secretUri": uri,
-        "secretUriWithVersion": format!("{uri}/{}", secret.version),
-    });
-    if let (Value::Object(properties), Some(content_type)) = (&mut properties, &secret.content_type) {
-        properties.insert("contentType".to_owned(), json!(content_type));
-    }
-    json!({
-        "id": format!("{}/secrets/{}", vault.id, secret.name),
-        "name": secret.name,
-        "type": Type::Secret.full_name(),
-        "location": vault.location,
-        "tags": secret.tags,
-        "properties": properties,
-    })
+    // Azure loses them too: who recovers the vault assigns anew.
+    cloud.store.write(&authorization::forget(cloud, batch, &key)?)?;
+    let told = cloud.push_region(&record.location).await;
+    cloud.push_all().await;
+    told
 }

@@ -1,9 +1,10 @@
 //! Who gets tokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tidelock_control::cloud_api::PRINCIPALS_MAX;
 use tidelock_model::{Location, SecretString};
 
 use super::Cloud;
@@ -16,6 +17,8 @@ use crate::store::Kind;
 use crate::token::EVERYWHERE;
 use crate::token_api::KnownClient;
 
+/// The setting that holds the directory's principals.
+const PRINCIPALS: &str = "principals";
 /// Workloads with credentials, at most.
 const CREDENTIAL_LIMIT: usize = 1000;
 
@@ -132,6 +135,22 @@ impl Cloud {
         };
         self.push_region(location).await?;
         Ok(record)
+    }
+
+    /// Makes principals known to the directory, beside identities, workloads and the operator.
+    pub(crate) async fn add_principals(&self, ids: BTreeSet<String>) -> Result<(), CloudError> {
+        let _alone = self.topology.lock().await;
+        let mut known = self.principals()?;
+        known.extend(ids.into_iter().map(|id| id.to_lowercase()));
+        if known.len() > PRINCIPALS_MAX {
+            return Err(CloudError::Refused(format!("the directory takes {PRINCIPALS_MAX} principals")));
+        }
+        Ok(self.store.put(Kind::Setting, PRINCIPALS, &known)?)
+    }
+
+    /// Those principals, in lower case.
+    pub(crate) fn principals(&self) -> Result<BTreeSet<String>, CloudError> {
+        Ok(self.store.get(Kind::Setting, PRINCIPALS)?.unwrap_or_default())
     }
 
     /// Fingerprints of the secrets of a region's clients, for the region's own token endpoint.

@@ -159,7 +159,7 @@ impl Cloud {
             .ok_or_else(|| CloudError::Refused(format!("the database {database_id} has no engine")))
     }
 
-    fn set_link_state(&self, database_id: &str, state: LinkState) -> Result<(), CloudError> {
+    pub(crate) fn set_link_state(&self, database_id: &str, state: LinkState) -> Result<(), CloudError> {
         let Some((id, mut group)) = self.group_of(database_id)? else { return Ok(()) };
         for member in group.members.iter_mut().filter(|member| member.is(database_id)) {
             member.state = state;

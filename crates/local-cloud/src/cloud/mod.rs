@@ -1,18 +1,23 @@
 //! The cloud itself: what exists, and the processes that make it real.
 
 mod credentials;
+mod dns;
 mod endpoints;
 mod engines;
 mod groups;
+mod pairs;
 mod records;
 mod regions;
 mod routes;
 mod run;
+mod security;
+mod transfer;
+mod vaults;
 mod workloads;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -27,13 +32,17 @@ pub use credentials::OperatorCredential;
 use credentials::OperatorFile;
 pub(crate) use engines::NewEngine;
 pub(crate) use groups::{MEMBER_LIMIT, same as same_id};
-pub(crate) use records::{EndpointRecord, GroupRecord, LinkState, VaultRecord};
+use pairs::Pairs;
+pub(crate) use records::{Approval, CredentialRecord, EndpointRecord, GroupRecord, LinkState, VaultRecord};
 pub use run::run_cloud;
+pub(crate) use security::{address_range, port_range};
+pub(crate) use transfer::storage_path;
 
 use crate::OWN_PROCESS;
 use crate::addresses::CloudRange;
 use crate::engines::EngineBinary;
 use crate::error::CloudError;
+use crate::faults::Faults;
 use crate::layout::Layout;
 use crate::secrets::StoredSecret;
 use crate::store::{Kind, Store};
@@ -62,12 +71,17 @@ pub(crate) struct Cloud {
     pub(crate) supervisor: Supervisor,
     pub(crate) authority: CertificateAuthority,
     pub(crate) tokens: TokenKey,
+    pub(crate) faults: Faults,
     pub(crate) range: CloudRange,
     pub(crate) engine: EngineBinary,
     pub(crate) program: PathBuf,
     pub(crate) operator: OperatorFile,
     pub(crate) operator_secret: StoredSecret,
     pub(crate) link_password: StoredSecret,
+    /// Who watches the databases with two engines.
+    pairs: Pairs,
+    /// Itself, for what goes on in the background.
+    me: Weak<Self>,
     /// Who changes regions, routes, engines or workloads, or writes what they are told, does it alone. Held only while
     /// that takes: never while waiting for a process to be ready.
     topology: Mutex<()>,
@@ -108,7 +122,9 @@ impl Cloud {
             pid: Some(std::process::id()),
             restarts: 0,
             log: self.layout.log(OWN_PROCESS),
+            engine: None,
         });
+        self.name_engines(&mut processes).await?;
         processes.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(CloudStatus {
             arm_endpoint: self.arm_endpoint(),

@@ -42,6 +42,45 @@ pub(crate) struct EndpointRecord {
     pub(crate) address: Ipv4Addr,
     /// The cache's public name, for the certificate.
     pub(crate) host_name: String,
+    /// What the cluster's owner says to it.
+    #[serde(default)]
+    pub(crate) approval: Approval,
+    /// Why.
+    #[serde(default)]
+    pub(crate) approval_reason: String,
+    /// Its subnet's id in lower case; none in what older versions wrote.
+    #[serde(default)]
+    pub(crate) subnet: Option<String>,
+}
+
+/// Whether a private endpoint may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Approval {
+    #[default]
+    Approved,
+    Pending,
+    Rejected,
+    /// The cluster does not know it any more: nothing but its deletion is left.
+    Disconnected,
+}
+
+impl Approval {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "Approved",
+            Self::Pending => "Pending",
+            Self::Rejected => "Rejected",
+            Self::Disconnected => "Disconnected",
+        }
+    }
+
+    /// What is said of a new one.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::Approved => "Auto-Approved",
+            _ => "",
+        }
+    }
 }
 
 /// Who may ask for tokens, by a name of the asker's choice.

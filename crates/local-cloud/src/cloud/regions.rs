@@ -10,7 +10,7 @@ use tidelock_model::{ExposeSecret, Location};
 use tokio::time::Instant;
 
 use super::Cloud;
-use super::records::{RegionRecord, VaultRecord};
+use super::records::RegionRecord;
 use crate::addresses::{HTTPS_PORT, REGION_LIMIT, VAULT_HOST};
 use crate::argv::{Child, child_argv};
 use crate::error::CloudError;
@@ -18,7 +18,8 @@ use crate::files;
 use crate::layout;
 use crate::region::{HttpsDesired, RegionClient, RegionDesired};
 use crate::store::Kind;
-use crate::supervise::{ProcessSpec, StopHow};
+use crate::supervise::{ProcessSpec, Restart, StopHow};
+use crate::vault::VAULT_DOMAIN;
 
 /// A region's process answers within this or is broken.
 const READY_DEADLINE: Duration = Duration::from_secs(15);
@@ -97,7 +98,12 @@ impl Cloud {
             .collect()
     }
 
-    pub(super) fn regions(&self) -> Result<Vec<(Location, RegionRecord)>, CloudError> {
+    /// Where the vaults of all regions listen.
+    pub(crate) fn region_addresses(&self) -> Result<Vec<SocketAddr>, CloudError> {
+        Ok(self.region_views()?.into_iter().map(|view| view.network.vault_address).collect())
+    }
+
+    pub(crate) fn regions(&self) -> Result<Vec<(Location, RegionRecord)>, CloudError> {
         let all = self.store.list::<RegionRecord>(Kind::Region, "")?;
         all.into_iter().map(|(name, record)| Ok((Location::new(name)?, record))).collect()
     }
@@ -164,6 +170,7 @@ impl Cloud {
             location: Some(location.clone()),
             argv: child_argv(&self.program, Child::Region, &self.layout.region(location)),
             env: BTreeMap::new(),
+            restart: Restart::Always,
         }
     }
 
@@ -171,22 +178,25 @@ impl Cloud {
         let dir = self.layout.region(location);
         files::private_dir(&dir.join("tls"))?;
         let network = self.network_of(location, record.number);
-        let vaults = self.store.list::<VaultRecord>(Kind::Vault, "")?;
         let desired = RegionDesired {
             location: location.clone(),
             tenant: self.operator.tenant.clone(),
+            arm_endpoint: self.arm_endpoint(),
+            faults: self.faults.of_region(location),
             token_key: self.layout.token_key(),
             https: HttpsDesired {
                 listen: network.vault_address,
-                certificate: self.certificate(location, "vault", &[], network.vault_address.ip())?,
+                certificate: self.certificate(
+                    location,
+                    "vaults",
+                    &[format!("*.{VAULT_DOMAIN}")],
+                    network.vault_address.ip(),
+                )?,
             },
-            vaults: vaults
-                .into_iter()
-                .filter(|(_, vault)| &vault.location == location)
-                .map(|(_, vault)| vault.name.to_lowercase())
-                .collect(),
+            vaults: self.vaults_desired(&network)?,
             credentials: self.region_credentials(location)?,
             listeners: self.region_listeners(&network)?,
+            dns: Some(self.region_dns(&network)?),
         };
         Ok(files::write_json(&layout::desired(&dir), &desired)?)
     }

@@ -16,7 +16,7 @@ use crate::error::CloudError;
 use crate::files;
 use crate::layout;
 use crate::store::Kind;
-use crate::supervise::ProcessSpec;
+use crate::supervise::{ProcessSpec, Restart};
 use crate::wan::{RouteDesired, WanClient, WanDesired};
 
 /// The longest delay in one direction, in milliseconds: longer than once around the earth and more than any timeout
@@ -98,6 +98,7 @@ impl Cloud {
                 location: None,
                 argv: child_argv(&self.program, Child::Wan, &dir),
                 env: BTreeMap::new(),
+                restart: Restart::Always,
             };
             self.supervisor.ensure(spec).await?;
         }

@@ -1,7 +1,7 @@
 //! The life of the cloud's own process.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 
 use tidelock_control::CertificateAuthority;
 use tidelock_control::cloud_api::{ProcessKind, WanSettings};
@@ -10,17 +10,20 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::OperatorFile;
+use super::pairs::Pairs;
 use super::{Cloud, CloudOptions, SharedCloud};
 use crate::OWN_PROCESS;
 use crate::addresses::{self, CloudRange};
 use crate::error::CloudError;
+use crate::faults::Faults;
 use crate::files::{self, DirLock};
 use crate::layout::Layout;
+use crate::record::Plane;
 use crate::secrets::StoredSecret;
 use crate::store::{Kind, Store};
 use crate::supervise::{ProcessRecord, Supervisor, start_ticks};
 use crate::token::TokenKey;
-use crate::{arm, control_api, https, signals};
+use crate::{arm, control_api, https, proxy, record, signals};
 
 /// The local cloud, until it is told to shut down, or SIGTERM, or SIGINT; then every process of it ends. If it is
 /// killed instead, they go on, and the next cloud on the same directory finds them again.
@@ -43,7 +46,7 @@ pub async fn run_cloud(options: CloudOptions) -> Result<(), CloudError> {
     let control = https::bind_unix(&layout.control_socket()?)?;
     let (cloud, arm_listener) = open(options, layout, stop.clone()).await?;
     record_self(&cloud)?;
-    let serving = serve_arm(&cloud, arm_listener)?;
+    let serving = serve_arm(&cloud, arm_listener).await?;
     cloud.reconcile().await;
     arm::resume(&cloud);
     tracing::info!(endpoint = %cloud.arm_endpoint(), "the local cloud is ready");
@@ -70,24 +73,28 @@ async fn open(
     let one_way = u64::try_from(options.wan_round_trip.as_millis() / 2).unwrap_or(u64::MAX);
     let settings = WanSettings { one_way_delay_ms: one_way, stalled: Vec::new() };
     Cloud::setting(&store, "wan", || Ok(settings))?;
-    let cloud = Cloud {
+    let authority = CertificateAuthority::load(&options.ca_dir)?;
+    let cloud = Arc::new_cyclic(|me| Cloud {
         supervisor: Supervisor::new(layout.clone()),
         layout,
         store,
-        authority: CertificateAuthority::load(&options.ca_dir)?,
+        authority,
         tokens,
+        faults: Faults::default(),
         range,
         engine: options.engine,
         program: options.program,
         operator,
         operator_secret,
         link_password,
+        pairs: Pairs::default(),
+        me: Weak::clone(me),
         topology: Mutex::new(()),
         stopping: AtomicBool::new(false),
         stop,
-    };
+    });
     cloud.operator.write(&cloud.layout, &cloud.operator_secret, cloud.arm_endpoint())?;
-    Ok((Arc::new(cloud), listener))
+    Ok((cloud, listener))
 }
 
 fn record_self(cloud: &Cloud) -> Result<(), CloudError> {
@@ -102,12 +109,16 @@ fn record_self(cloud: &Cloud) -> Result<(), CloudError> {
     Ok(files::write_json(&cloud.layout.process(OWN_PROCESS), &record)?)
 }
 
-fn serve_arm(cloud: &SharedCloud, listener: TcpListener) -> Result<CancellationToken, CloudError> {
+async fn serve_arm(cloud: &SharedCloud, listener: TcpListener) -> Result<CancellationToken, CloudError> {
+    let address = cloud.range.proxy();
+    let proxy = TcpListener::bind(address).await.map_err(|source| CloudError::AddressTaken { address, source })?;
     let names = ["localhost".to_owned()];
     let issued = cloud.authority.issue_server(&names, &[cloud.range.arm().ip()])?;
     let tls = Arc::new(tidelock_control::server_config(&issued)?);
     let stop = CancellationToken::new();
-    tokio::spawn(https::serve_tls(listener, tls, arm::router(Arc::clone(cloud)), stop.clone()));
+    let router = record::recorded(arm::router(Arc::clone(cloud)), Plane::Management);
+    tokio::spawn(https::serve_tls(listener, tls, router, stop.clone()));
+    tokio::spawn(proxy::serve(Arc::clone(cloud), proxy, stop.clone()));
     Ok(stop)
 }
 

@@ -6,7 +6,7 @@ use tidelock_model::Location;
 use super::Cloud;
 use crate::error::CloudError;
 use crate::store::Kind;
-use crate::supervise::{ProcessSpec, StopHow};
+use crate::supervise::{ProcessSpec, Restart, StopHow};
 
 /// The longest name; it is a file's name too.
 const NAME_LIMIT: usize = 80;
@@ -35,6 +35,7 @@ fn spec_of(name: &str, workload: &WorkloadSpec) -> ProcessSpec {
         location: Some(workload.location.clone()),
         argv: workload.argv.clone(),
         env: workload.env.clone(),
+        restart: Restart::Always,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The control API, on a Unix socket that only its owner can open: what Azure has no word for.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -8,8 +10,10 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tidelock_control::cloud_api::{
-    CloudStatus, KillRequest, LinkView, ProcessView, RegionNetwork, RouteSpec, RouteView, WanSettings, WorkloadSpec,
+    CloudStatus, EngineSignal, KillRequest, LinkView, ProcessView, RegionNetwork, RouteSpec, RouteView, WanSettings,
+    WorkloadSpec,
 };
+use tidelock_control::cloud_faults::FaultSettings;
 use tidelock_control::{Refusal, RefusalCode};
 use tidelock_model::Location;
 use tidelock_redis_client::acl::KEEPER_USER;
@@ -28,8 +32,11 @@ pub(crate) fn router(cloud: SharedCloud) -> Router {
         .route("/v1/links", get(links))
         .route("/v1/workloads/{name}", put(put_workload).delete(delete_workload))
         .route("/v1/processes/{name}/kill", post(signal_process))
+        .route("/v1/databases/signal", post(signal_engine))
         .route("/v1/wan", put(set_wan))
+        .route("/v1/faults", get(faults).put(set_faults))
         .route("/v1/credentials", post(credential))
+        .route("/v1/principals", post(add_principals))
         .route("/v1/databases/keeper", get(keeper))
         .route("/v1/shutdown", post(shutdown))
         .with_state(cloud)
@@ -72,6 +79,10 @@ async fn to_the_end<T: Send + 'static>(
         Ok(outcome) => Ok(Json(outcome?)),
         Err(err) => Err(Failed(CloudError::Refused(format!("the call did not finish: {err}")))),
     }
+}
+
+async fn add_principals(State(cloud): State<SharedCloud>, Json(ids): Json<BTreeSet<String>>) -> Answer<()> {
+    to_the_end(async move { cloud.add_principals(ids).await }).await
 }
 
 async fn status(State(cloud): State<SharedCloud>) -> Answer<CloudStatus> {
@@ -131,8 +142,20 @@ async fn signal_process(
     Ok(Json(cloud.signal_process(&name, request.signal).await?))
 }
 
+async fn signal_engine(State(cloud): State<SharedCloud>, Json(asked): Json<EngineSignal>) -> Answer<ProcessView> {
+    Ok(Json(cloud.signal_engine(&asked).await?))
+}
+
 async fn set_wan(State(cloud): State<SharedCloud>, Json(settings): Json<WanSettings>) -> Answer<()> {
     to_the_end(async move { cloud.set_wan(&settings).await }).await
+}
+
+async fn faults(State(cloud): State<SharedCloud>) -> Answer<FaultSettings> {
+    Ok(Json(cloud.faults.settings()))
+}
+
+async fn set_faults(State(cloud): State<SharedCloud>, Json(settings): Json<FaultSettings>) -> Answer<()> {
+    to_the_end(async move { cloud.set_faults(settings).await }).await
 }
 
 #[derive(Deserialize)]

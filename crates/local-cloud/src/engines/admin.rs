@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tidelock_model::{ExposeSecret, SecretString};
 use tidelock_redis_client::acl::{CLOUD_USER, EngineProfile, LINK_USER, password_commands, profile_commands};
 use tidelock_redis_client::info::{EngineInfo, EngineRole};
 use tidelock_redis_client::{Client, ClientError, ConnectOptions, Endpoint, Value};
 use tokio::time::Instant;
 
 use super::config::{AccessKeys, EngineRecord};
+use super::inner::{Feeding, INNER_USER, inner_user_command};
+use super::pair::LeaderAddress;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,6 +24,9 @@ const READY_INTERVAL: Duration = Duration::from_millis(20);
 const SYNC_DEADLINE: Duration = Duration::from_secs(60);
 /// How often its progress is looked at.
 const SYNC_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A question to an engine that may hang. Asked several times before it is believed to hang.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// An engine did not do what the cloud asked.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +55,13 @@ pub enum EngineCallError {
     },
 }
 
+impl EngineCallError {
+    /// Whether the engine answered, if only to refuse: it runs and does not hang.
+    pub(crate) fn answered(&self) -> bool {
+        matches!(self, Self::Call { source: ClientError::Server(_), .. })
+    }
+}
+
 /// Speaks to one engine. Each task is a connection of its own: the engine may be restarted at any time.
 #[derive(Clone, Debug)]
 pub(crate) struct EngineAdmin {
@@ -66,6 +79,14 @@ impl EngineAdmin {
             command_timeout: COMMAND_TIMEOUT,
         };
         Self { cluster: record.cluster.clone(), options }
+    }
+
+    /// As [`Self::new`], for whoever must soon know whether it answers.
+    pub(crate) fn impatient(record: &EngineRecord, socket: PathBuf) -> Self {
+        let mut admin = Self::new(record, socket);
+        admin.options.connect_timeout = PROBE_TIMEOUT;
+        admin.options.command_timeout = PROBE_TIMEOUT;
+        admin
     }
 
     /// Until the engine answers.
@@ -89,15 +110,21 @@ impl EngineAdmin {
     }
 
     /// Replaces the access keys.
-    pub(crate) async fn set_keys(&self, keys: &AccessKeys) -> Result<(), EngineCallError> {
+    async fn set_keys(&self, keys: &AccessKeys) -> Result<(), EngineCallError> {
         self.run("change its keys", &password_commands([keys.primary.secret(), keys.secondary.secret()])).await
     }
 
     /// Changes size and eviction while it runs.
-    pub(crate) async fn resize(&self, max_memory: u64, eviction: &str) -> Result<(), EngineCallError> {
+    async fn resize(&self, max_memory: u64, eviction: &str) -> Result<(), EngineCallError> {
         let set = |name: &str, value: String| vec!["CONFIG".to_owned(), "SET".to_owned(), name.to_owned(), value];
         let commands = [set("maxmemory", max_memory.to_string()), set("maxmemory-policy", eviction.to_owned())];
         self.run("change its size", &commands).await
+    }
+
+    /// Gives it the keys and the size of its record.
+    pub(crate) async fn apply_settings(&self, record: &EngineRecord) -> Result<(), EngineCallError> {
+        self.set_keys(&record.keys).await?;
+        self.resize(record.max_memory, &record.eviction).await
     }
 
     /// Throws away its data and follows the leader behind `address`. Returns at once.
@@ -147,6 +174,44 @@ impl EngineAdmin {
         Ok(info.role == EngineRole::Leader && is_on(&link))
     }
 
+    /// Lets a replica inside the region copy from it.
+    pub(crate) async fn feed_inner(&self, password: &SecretString) -> Result<(), EngineCallError> {
+        self.run("let its replica in", &[inner_user_command(password)]).await
+    }
+
+    /// Becomes the replica inside the region. Returns at once.
+    pub(crate) async fn follow_inner(
+        &self,
+        primary: &LeaderAddress,
+        password: &SecretString,
+    ) -> Result<(), EngineCallError> {
+        let commands = [link_account(INNER_USER, password), announced_as(INNER_USER), replica_of(primary)];
+        self.run("become the replica inside the region", &commands).await
+    }
+
+    /// Takes its primary's place in replication, isolated: it leads, or follows the leader that the primary followed.
+    pub(crate) async fn take_over(
+        &self,
+        leader: Option<&LeaderAddress>,
+        link_password: &SecretString,
+    ) -> Result<(), EngineCallError> {
+        let mut commands = profile_commands(EngineProfile::Isolated);
+        commands.push(link_account(LINK_USER, link_password));
+        commands.push(announced_as(""));
+        commands.push(leader.map_or_else(|| ["REPLICAOF", "NO", "ONE"].map(str::to_owned).to_vec(), replica_of));
+        self.run("take over", &commands).await
+    }
+
+    /// Its state, and what it says of the replica inside the region.
+    pub(crate) async fn primary_info(&self) -> Result<(EngineInfo, Feeding), EngineCallError> {
+        let action = "tell its state";
+        let mut client = self.connect(action).await?;
+        let reply = client.command(&["INFO"]).await.map_err(|source| self.failed(action, source))?;
+        let text = reply.as_str().unwrap_or_default();
+        let info = EngineInfo::parse(text).map_err(|err| self.failed(action, ClientError::Server(err.to_string())))?;
+        Ok((info, Feeding::read(text)))
+    }
+
     async fn info(&self) -> Result<EngineInfo, EngineCallError> {
         let mut client = self.connect("tell its state").await?;
         EngineInfo::fetch(&mut client).await.map_err(|source| self.failed("tell its state", source))
@@ -171,6 +236,21 @@ impl EngineAdmin {
     fn late(&self, expected: &'static str, within: Duration, seen: String) -> EngineCallError {
         EngineCallError::Late { cluster: self.cluster.clone(), expected, within, seen }
     }
+}
+
+/// What an engine gives its own leader to be let in.
+fn link_account(user: &str, password: &SecretString) -> Vec<String> {
+    let words = ["CONFIG", "SET", "masteruser", user, "masterauth", password.expose_secret()];
+    words.map(str::to_owned).to_vec()
+}
+
+/// How an engine's leader names it in its own INFO: no replica has an address of its own here.
+fn announced_as(name: &str) -> Vec<String> {
+    ["CONFIG", "SET", "replica-announce-ip", name].map(str::to_owned).to_vec()
+}
+
+fn replica_of(leader: &LeaderAddress) -> Vec<String> {
+    vec!["REPLICAOF".to_owned(), leader.host.clone(), leader.port.to_string()]
 }
 
 /// `ACL GETUSER` answers a list (or, in RESP3, a map) with `flags` and their list.

@@ -7,12 +7,36 @@ use serde::{Deserialize, Serialize};
 use tidelock_model::{ExposeSecret, Location, SecretString};
 use tidelock_redis_client::acl::{LINK_USER, config_file_users};
 
+use super::inner::inner_user_line;
+use super::pair::Slot;
 use crate::files::{self, FileError};
 use crate::layout;
 use crate::secrets::{NoRandomness, StoredSecret};
 
-/// How much of its replication history a leader keeps, so that a replica that was away for a moment needs no full copy.
-const BACKLOG: &str = "16mb";
+/// How much of its replication history an engine keeps at least, in bytes, so that a replica that was away for a moment
+/// needs no full copy.
+const MIN_BACKLOG: u64 = 16 * MEBIBYTE;
+
+/// And at most. What only a lost writer holds is saved from here when it returns: what its reader had not received yet (at
+/// most the lag limit, 10 s) and what it acknowledged until its lease ended (a few seconds), at 4 MiB of writes a second,
+/// which is beyond what one local engine is driven with.
+const MAX_BACKLOG: u64 = 64 * MEBIBYTE;
+
+/// The history is counted into `maxmemory`: it gets no larger part of it than one in so many, above the minimum.
+const BACKLOG_PART: u64 = 4;
+
+const MEBIBYTE: u64 = 1024 * 1024;
+
+const fn backlog(max_memory: u64) -> u64 {
+    let part = max_memory / BACKLOG_PART;
+    if part < MIN_BACKLOG {
+        MIN_BACKLOG
+    } else if part > MAX_BACKLOG {
+        MAX_BACKLOG
+    } else {
+        part
+    }
+}
 
 /// What the cloud knows of one engine and nobody else does. Kept in the cloud's store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +54,9 @@ pub(crate) struct EngineRecord {
     pub(crate) keys: AccessKeys,
     pub(crate) keeper: StoredSecret,
     pub(crate) cloud: StoredSecret,
+    /// With high availability: the password of the replica inside the region.
+    #[serde(default)]
+    pub(crate) inner: Option<StoredSecret>,
 }
 
 /// A database's access keys.
@@ -46,9 +73,17 @@ impl AccessKeys {
 }
 
 impl EngineRecord {
-    /// The name of its process.
-    pub(crate) fn process(&self) -> String {
-        format!("engine-{}", self.cluster)
+    /// The name of its process in this place. No cluster has a dot in its name.
+    pub(crate) fn process(&self, slot: Slot) -> String {
+        match slot {
+            Slot::A => format!("engine-{}", self.cluster),
+            Slot::B => format!("engine-{}.b", self.cluster),
+        }
+    }
+
+    /// The places it has engines in.
+    pub(crate) fn slots(&self) -> &'static [Slot] {
+        if self.inner.is_some() { &Slot::BOTH } else { &[Slot::A] }
     }
 }
 
@@ -111,7 +146,8 @@ appendonly no
 databases 1
 maxmemory {max_memory}
 maxmemory-policy {eviction}
-repl-backlog-size {BACKLOG}
+repl-backlog-size {backlog}
+# Kept for good, also without replicas: a writer that has lost its reader needs it most.
 repl-backlog-ttl 0
 # An idle leader's own pings are part of the history too: one after a handover would cost the old writer a full copy.
 # The gateways' stamps keep the link busy; where they stop, the link is made again after repl-timeout without loss.
@@ -138,9 +174,14 @@ logfile ""
         socket = quoted(socket),
         data = quoted(data),
         max_memory = record.max_memory,
+        backlog = backlog(record.max_memory),
         eviction = record.eviction,
         link_password = link_password.expose_secret(),
-        users = users.expose_secret(),
+        users = format_args!(
+            "{}{}",
+            users.expose_secret(),
+            record.inner.as_ref().map(|password| inner_user_line(password.secret())).unwrap_or_default()
+        ),
     ))
 }
 

@@ -3,16 +3,21 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use tidelock_redis_client::acl::LINK_USER;
 use tidelock_resp::{Command, RequestDecoder, RequestLimits};
 
 /// Reads a replica's requests and lets through what replication consists of.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Filter {
     decoder: RequestDecoder,
+    /// As whom it may authenticate.
+    user: &'static str,
 }
 
 impl Filter {
+    pub(crate) fn new(user: &'static str) -> Self {
+        Self { decoder: RequestDecoder::default(), user }
+    }
+
     /// Takes whole requests off the buffer and returns what the engine may see.
     ///
     /// # Errors
@@ -30,7 +35,7 @@ impl Filter {
                 .decode(buffer, &RequestLimits::UNAUTHENTICATED)
                 .map_err(|err| io::Error::new(io::ErrorKind::InvalidData, err.to_string()))?;
             let Some(command) = next else { return Ok(allowed) };
-            if !is_replication(&command) {
+            if !is_replication(&command, self.user) {
                 return Err(io::Error::new(
                     io::ErrorKind::PermissionDenied,
                     format!("{} is not replication", String::from_utf8_lossy(command.name())),
@@ -41,19 +46,21 @@ impl Filter {
     }
 }
 
-fn is_replication(command: &Command) -> bool {
+fn is_replication(command: &Command, user: &str) -> bool {
     command.is("PING")
         || command.is("REPLCONF")
         || command.is("PSYNC")
-        || (command.is("AUTH") && command.len() == 3 && command.arg(1) == Some(LINK_USER.as_bytes()))
+        || (command.is("AUTH") && command.len() == 3 && command.arg(1) == Some(user.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
+    use tidelock_redis_client::acl::LINK_USER;
+
     use super::*;
 
     fn pass(bytes: &[u8]) -> io::Result<Vec<u8>> {
-        Filter::default().pass(&mut BytesMut::from(bytes)).map(|allowed| allowed.to_vec())
+        Filter::new(LINK_USER).pass(&mut BytesMut::from(bytes)).map(|allowed| allowed.to_vec())
     }
 
     fn request(args: &[&str]) -> Vec<u8> {
@@ -81,6 +88,7 @@ mod tests {
         for args in [
             &["AUTH", "password"][..],
             &["AUTH", "default", "password"],
+            &["AUTH", "tidelock-inner", "password"],
             &["GET", "key"],
             &["CONFIG", "GET", "*"],
             &["SYNC"],
@@ -95,7 +103,7 @@ mod tests {
     #[test]
     fn requests_may_arrive_in_pieces() {
         let whole = request(&["PSYNC", "?", "-1"]);
-        let mut filter = Filter::default();
+        let mut filter = Filter::new(LINK_USER);
         let mut buffer = BytesMut::new();
         let mut seen = Vec::new();
         for byte in &whole {

@@ -7,10 +7,9 @@ use tidelock_control::CallError;
 use tidelock_control::cloud_client::SocketClient;
 
 use super::Applied;
-pub(crate) use super::admin::SecretView;
 use crate::files::FileError;
 use crate::layout;
-use crate::vault::SecretWrite;
+use crate::vault::{Area, ItemView, KeyWrite, SecretPatch, SecretWrite};
 
 /// The process is on this machine and does little: it answers soon or not at all.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -32,17 +31,40 @@ impl RegionClient {
         self.0.post("/v1/reload", &(), CALL_DEADLINE).await
     }
 
-    pub(crate) async fn put_secret(
-        &self,
-        vault: &str,
-        name: &str,
-        write: &SecretWrite,
-    ) -> Result<SecretView, CallError> {
+    pub(crate) async fn put_secret(&self, vault: &str, name: &str, write: &SecretWrite) -> Result<ItemView, CallError> {
         self.0.put(&format!("/v1/vaults/{vault}/secrets/{name}"), write, CALL_DEADLINE).await
     }
 
-    pub(crate) async fn secret(&self, vault: &str, name: &str) -> Result<Option<SecretView>, CallError> {
-        self.0.get(&format!("/v1/vaults/{vault}/secrets/{name}"), CALL_DEADLINE).await
+    pub(crate) async fn change_secret(
+        &self,
+        vault: &str,
+        name: &str,
+        patch: &SecretPatch,
+    ) -> Result<ItemView, CallError> {
+        self.0.put(&format!("/v1/vaults/{vault}/secrets/{name}/change"), patch, CALL_DEADLINE).await
+    }
+
+    pub(crate) async fn put_key(&self, vault: &str, name: &str, write: &KeyWrite) -> Result<ItemView, CallError> {
+        self.0.put(&format!("/v1/vaults/{vault}/keys/{name}"), write, CALL_DEADLINE).await
+    }
+
+    /// The current version of a secret or a key.
+    pub(crate) async fn item(&self, vault: &str, area: Area, name: &str) -> Result<Option<ItemView>, CallError> {
+        self.0.get(&format!("/v1/vaults/{vault}/{}/{name}", area.as_str()), CALL_DEADLINE).await
+    }
+
+    /// All that are not deleted.
+    pub(crate) async fn items(&self, vault: &str, area: Area) -> Result<Vec<ItemView>, CallError> {
+        self.0.get(&format!("/v1/vaults/{vault}/{}", area.as_str()), CALL_DEADLINE).await
+    }
+
+    pub(crate) async fn key_version(
+        &self,
+        vault: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<Option<ItemView>, CallError> {
+        self.0.get(&format!("/v1/vaults/{vault}/keys/{name}/{version}"), CALL_DEADLINE).await
     }
 
     pub(crate) async fn purge(&self, vault: &str) -> Result<(), CallError> {

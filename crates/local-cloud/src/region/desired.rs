@@ -7,6 +7,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tidelock_model::Location;
 
+use crate::admission::Admission;
+use crate::dns::DnsDesired;
+use crate::vault::VaultsDesired;
+
 /// The whole of it. Applying it twice changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RegionDesired {
@@ -14,16 +18,34 @@ pub(crate) struct RegionDesired {
     pub(crate) location: Location,
     /// The tenant whose tokens are issued and accepted.
     pub(crate) tenant: String,
+    /// Who issues tokens beside this region: the management endpoint, `https://<address>`.
+    #[serde(default)]
+    pub(crate) arm_endpoint: String,
+    /// What it is to do wrong.
+    #[serde(default)]
+    pub(crate) faults: RegionFaults,
     /// The key that signs them.
     pub(crate) token_key: PathBuf,
     /// The vaults' and the token endpoint's listener.
     pub(crate) https: HttpsDesired,
-    /// Vaults that exist, in lower case.
-    pub(crate) vaults: Vec<String>,
+    /// Vaults that exist.
+    pub(crate) vaults: VaultsDesired,
     /// Who gets tokens here: fingerprints of secrets by client id.
     pub(crate) credentials: BTreeMap<String, String>,
     /// Listeners in front of engines, by name.
     pub(crate) listeners: BTreeMap<String, ListenerDesired>,
+    /// The DNS server; none in what older versions wrote.
+    #[serde(default)]
+    pub(crate) dns: Option<DnsDesired>,
+}
+
+/// What a region is to do wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RegionFaults {
+    /// Its vaults answer nothing but 503.
+    pub(crate) vaults_out: bool,
+    /// So does its token endpoint.
+    pub(crate) tokens_out: bool,
 }
 
 /// An HTTPS listener.
@@ -41,6 +63,9 @@ pub(crate) struct ListenerDesired {
     /// The engine's socket.
     pub(crate) socket: PathBuf,
     pub(crate) kind: ListenerKind,
+    /// Whom it lets in; everybody, if nothing is said.
+    #[serde(default)]
+    pub(crate) admission: Option<Admission>,
 }
 
 /// What may come through.
@@ -54,6 +79,8 @@ pub(crate) enum ListenerKind {
     },
     /// Replication from other regions, nothing else.
     Link,
+    /// Replication by the replica inside the region, nothing else.
+    Inner,
 }
 
 /// The process's answer: what it could not do.

@@ -13,14 +13,16 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use client::{RegionClient, SecretView};
-pub(crate) use desired::{Applied, HttpsDesired, ListenerDesired, ListenerKind, RegionDesired};
+pub(crate) use client::RegionClient;
+pub(crate) use desired::{Applied, HttpsDesired, ListenerDesired, ListenerKind, RegionDesired, RegionFaults};
 
+use crate::dns::DnsServer;
 use crate::error::CloudError;
 use crate::files::{self, DirLock};
+use crate::record::Plane;
 use crate::token::TokenKey;
 use crate::vault::{self, Access, VaultApi, VaultStore};
-use crate::{https, layout, signals};
+use crate::{https, layout, record, signals};
 use listeners::Listeners;
 
 /// How to run a region's process.
@@ -47,7 +49,7 @@ pub async fn run_region(options: RegionOptions) -> Result<(), CloudError> {
     for problem in region.apply().await?.problems {
         tracing::error!(%problem, "a part of the region does not work");
     }
-    https::serve_unix(admin, admin::router(Arc::clone(&region)), stop).await.map_err(CloudError::Serve)
+    https::serve_unix(admin, admin::router(&region), stop).await.map_err(CloudError::Serve)
 }
 
 struct Region {
@@ -60,6 +62,7 @@ struct Region {
 #[derive(Default)]
 struct State {
     https: Option<Https>,
+    dns: DnsServer,
     listeners: Listeners,
 }
 
@@ -82,6 +85,9 @@ impl Region {
         if let Err(reason) = self.apply_https(&mut state.https, &desired, key).await {
             problems.push(format!("vaults: {reason}"));
         }
+        if let Err(reason) = state.dns.apply(desired.dns.as_ref(), &self.stop).await {
+            problems.push(format!("DNS: {reason}"));
+        }
         Ok(Applied { problems })
     }
 
@@ -94,6 +100,8 @@ impl Region {
         let access = Arc::new(Access {
             location: desired.location.to_string(),
             tenant: desired.tenant.clone(),
+            arm_endpoint: desired.arm_endpoint.clone(),
+            faults: desired.faults,
             base: format!("https://{}", desired.https.listen),
             key,
             vaults: desired.vaults.clone(),
@@ -113,6 +121,7 @@ impl Region {
         let (access, current) = watch::channel(access);
         let stop = self.stop.child_token();
         let router = vault::router(VaultApi { store: self.vaults.clone(), access: current });
+        let router = record::recorded(router, Plane::Vault);
         let task = tokio::spawn(https::serve_tls(listener, tls, router, stop.clone()));
         *https = Some(Https { desired: desired.https.clone(), access, stop, task });
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -37,6 +38,15 @@ pub(crate) enum Stop {
     Kill,
 }
 
+/// How a keeper begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    /// With the process an earlier cloud left running, or a new one.
+    AdoptOrSpawn,
+    /// Only with one that runs already.
+    AdoptOnly,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) enum Phase {
     #[default]
@@ -45,7 +55,7 @@ pub(super) enum Phase {
         pid: u32,
         signaller: Arc<Signaller>,
     },
-    /// It ended and will be started again.
+    /// It does not run; it ended, and its keeper or its owner starts it again.
     Waiting,
     /// It could not be started; will be tried again.
     Failed(String),
@@ -76,6 +86,9 @@ impl Status {
 pub(super) struct Keeper {
     pub(super) layout: Layout,
     pub(super) spec: ProcessSpec,
+    pub(super) first: First,
+    /// Whether it is started again when it has ended by itself.
+    pub(super) restarts: Arc<AtomicBool>,
     pub(super) status: watch::Sender<Status>,
     pub(super) stop: watch::Receiver<Stop>,
 }
@@ -85,7 +98,11 @@ impl Keeper {
         let mut backoff = BACKOFF_FIRST;
         loop {
             match self.adopt_or_spawn().await {
-                Ok(process) => {
+                Ok(None) => {
+                    self.status.send_modify(|status| status.phase = Phase::Waiting);
+                    break;
+                }
+                Ok(Some(process)) => {
                     let since = Instant::now();
                     if self.watch(process).await {
                         break;
@@ -99,7 +116,8 @@ impl Keeper {
                     self.status.send_modify(|status| status.phase = Phase::Failed(err.to_string()));
                 }
             }
-            if self.stopped_within(backoff).await {
+            self.first = First::AdoptOrSpawn;
+            if !self.restarts.load(Ordering::SeqCst) || self.stopped_within(backoff).await {
                 break;
             }
             backoff = (backoff * 2).min(BACKOFF_LIMIT);
@@ -132,15 +150,16 @@ impl Keeper {
         tokio::time::timeout(span, wanted(&mut self.stop)).await.is_ok()
     }
 
-    async fn adopt_or_spawn(&self) -> Result<Process, SuperviseError> {
+    async fn adopt_or_spawn(&self) -> Result<Option<Process>, SuperviseError> {
         let process = match self.adopt().await? {
             Some(process) => process,
+            None if self.first == First::AdoptOnly => return Ok(None),
             None => self.spawn()?,
         };
         let signaller = process.signaller().map_err(|err| self.failed(&err))?;
         let phase = Phase::Running { pid: process.pid(), signaller: Arc::new(signaller) };
         self.status.send_modify(|status| status.phase = phase);
-        Ok(process)
+        Ok(Some(process))
     }
 
     /// The process an earlier cloud left running, if it was started in the same way; a different one is ended.

@@ -5,6 +5,8 @@ mod process;
 mod record;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -18,7 +20,7 @@ pub use record::{Leftover, LeftoverError, ProcessRecord, leftovers, terminate_le
 
 use crate::files::FileError;
 use crate::layout::Layout;
-use keeper::{Keeper, Phase, Status, Stop};
+use keeper::{First, Keeper, Phase, Status, Stop};
 
 /// How long a process may take to be started, not to be ready.
 const SPAWN_DEADLINE: Duration = Duration::from_secs(10);
@@ -31,6 +33,28 @@ pub(crate) struct ProcessSpec {
     pub(crate) location: Option<Location>,
     pub(crate) argv: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
+    pub(crate) restart: Restart,
+}
+
+impl ProcessSpec {
+    /// Whether it is the same process, however its end is dealt with.
+    fn same_process(&self, other: &Self) -> bool {
+        let Self { name, kind, location, argv, env, restart: _ } = self;
+        *name == other.name
+            && *kind == other.kind
+            && *location == other.location
+            && *argv == other.argv
+            && *env == other.env
+    }
+}
+
+/// What happens when a process ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restart {
+    /// It is started again.
+    Always,
+    /// Whoever asked for it decides: another engine may have to take its place first.
+    ByOwner,
 }
 
 /// A process could not be started or stopped.
@@ -69,10 +93,18 @@ struct Entry {
     spec: ProcessSpec,
     status: watch::Receiver<Status>,
     stop: watch::Sender<Stop>,
+    /// Whether the keeper starts it again by itself.
+    restarts: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
 impl Entry {
+    /// Nothing runs, and nothing will be started by the keeper.
+    fn over(&self) -> bool {
+        let waits = matches!(self.status.borrow().phase, Phase::Waiting | Phase::Failed(_));
+        self.task.is_finished() || (waits && !self.restarts.load(Ordering::SeqCst))
+    }
+
     fn view(&self, layout: &Layout) -> ProcessView {
         let status = self.status.borrow();
         ProcessView {
@@ -82,6 +114,7 @@ impl Entry {
             pid: status.pid(),
             restarts: status.restarts,
             log: layout.log(&self.spec.name),
+            engine: None,
         }
     }
 }
@@ -100,28 +133,70 @@ impl Supervisor {
     /// Makes sure that the process runs as specified: nothing if it does, adopted if an earlier cloud left it running,
     /// restarted if it was started differently. Returns once it is started or could not be.
     pub(crate) async fn ensure(&self, spec: ProcessSpec) -> Result<ProcessView, SuperviseError> {
+        self.keep(spec, First::AdoptOrSpawn).await
+    }
+
+    /// As [`Self::ensure`], but what does not run is not started. True if it runs.
+    pub(crate) async fn adopt(&self, spec: ProcessSpec) -> Result<bool, SuperviseError> {
+        let name = spec.name.clone();
+        let runs = self.keep(spec, First::AdoptOnly).await?.pid.is_some();
+        if !runs {
+            // Nothing was started, so nothing is counted as started again later.
+            self.stop_all(|spec| spec.name == name, Stop::Gracefully).await;
+        }
+        Ok(runs)
+    }
+
+    async fn keep(&self, spec: ProcessSpec, first: First) -> Result<ProcessView, SuperviseError> {
         let mut entries = self.entries.lock().await;
-        if let Some(entry) = entries.get(&spec.name) {
-            if entry.spec == spec && !entry.task.is_finished() {
+        let mut restarts = 0;
+        if let Some(entry) = entries.get_mut(&spec.name) {
+            if entry.spec.same_process(&spec) && !entry.over() {
+                entry.restarts.store(spec.restart == Restart::Always, Ordering::SeqCst);
+                entry.spec = spec;
                 return Ok(entry.view(&self.layout));
             }
+            // One that has ended by itself is started again; another one that ran is replaced.
+            restarts = if entry.over() { entry.status.borrow().restarts + 1 } else { 0 };
             if let Some(entry) = entries.remove(&spec.name) {
                 end(entry, Stop::Gracefully).await;
             }
         }
         let name = spec.name.clone();
-        let entry = self.start(spec);
+        let entry = self.start(spec, first, restarts);
         let outcome = started(&entry).await;
         let view = entry.view(&self.layout);
         entries.insert(name, entry);
         outcome.map(|()| view)
     }
 
-    fn start(&self, spec: ProcessSpec) -> Entry {
-        let (status_tx, status) = watch::channel(Status::default());
+    fn start(&self, spec: ProcessSpec, first: First, restarts: u32) -> Entry {
+        let (status_tx, status) = watch::channel(Status { restarts, ..Status::default() });
         let (stop, stop_rx) = watch::channel(Stop::No);
-        let keeper = Keeper { layout: self.layout.clone(), spec: spec.clone(), status: status_tx, stop: stop_rx };
-        Entry { spec, status, stop, task: tokio::spawn(keeper.run()) }
+        let again = Arc::new(AtomicBool::new(spec.restart == Restart::Always));
+        let keeper = Keeper {
+            layout: self.layout.clone(),
+            spec: spec.clone(),
+            first,
+            restarts: Arc::clone(&again),
+            status: status_tx,
+            stop: stop_rx,
+        };
+        Entry { spec, status, stop, restarts: again, task: tokio::spawn(keeper.run()) }
+    }
+
+    /// The process's id while it runs.
+    pub(crate) async fn running(&self, name: &str) -> Option<u32> {
+        self.entries.lock().await.get(name).and_then(|entry| entry.status.borrow().pid())
+    }
+
+    /// Until the process does not run any more; at once if it does not.
+    pub(crate) async fn ended(&self, name: &str) {
+        let status = self.entries.lock().await.get(name).map(|entry| entry.status.clone());
+        if let Some(mut status) = status {
+            // A keeper that is gone has ended its process.
+            status.wait_for(|status| status.pid().is_none()).await.ok();
+        }
     }
 
     /// Ends these processes for good. SIGKILL reaches all of them before any is waited for.

@@ -1,30 +1,31 @@
-//! The calls of the data plane. A vault is a path here (`https://<address>/<vault>/secrets/…`) and a host name on Azure.
+//! The calls of the data plane. A vault is a host name, as on Azure; for clients that do not resolve names it is also the
+//! first part of the path on the region's address.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::{Extension, Router};
+use serde::de::DeserializeOwned;
 
-use super::store::{Secret, SecretWrite, VALUE_LIMIT_BYTES, VaultStore};
+use super::access::{self, Caller};
+use super::items::{Area, ItemId, is_item_name};
+use super::refused::Refused;
+use super::store::VaultStore;
+use super::terms::{VAULT_DOMAIN, VaultTerms, VaultsDesired, base_url};
+use super::{items_api, keys_api, secrets_api};
 use crate::encoding::{first, pairs, percent_decode};
-use crate::secrets::StoredSecret;
-use crate::token::{TokenError, TokenKey};
-use crate::token_api::{self, KnownClient};
+use crate::https::PeerAddress;
+use crate::region::RegionFaults;
+use crate::token::TokenKey;
+use crate::token_api::{self, Authority, KnownClient};
 
-/// What Microsoft's clients ask a token for.
-const AUDIENCE: &str = "https://vault.azure.net";
 /// The data plane's versions that clients in use send.
-const API_VERSIONS: [&str; 7] = ["7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6"];
-/// Key Vault's newer, dated versions.
-const DATED_API_VERSIONS: [&str; 2] = ["2025-07-01", "2026-04-01"];
-/// Key Vault's own limit on a page.
-const PAGE_LIMIT: usize = 25;
+const API_VERSIONS: [&str; 9] = ["7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"];
 
 /// What may be done here now; replaced as a whole when the cloud says so.
 #[derive(Clone, Debug)]
@@ -33,8 +34,11 @@ pub(crate) struct Access {
     pub(crate) tenant: String,
     /// `https://<address>`.
     pub(crate) base: String,
+    /// Who issues tokens too.
+    pub(crate) arm_endpoint: String,
+    pub(crate) faults: RegionFaults,
     pub(crate) key: TokenKey,
-    pub(crate) vaults: Vec<String>,
+    pub(crate) vaults: VaultsDesired,
     pub(crate) credentials: BTreeMap<String, String>,
 }
 
@@ -44,12 +48,50 @@ pub(crate) struct VaultApi {
     pub(crate) access: tokio::sync::watch::Receiver<Arc<Access>>,
 }
 
+/// One call on one vault, by somebody known.
+pub(super) struct Call<'a> {
+    pub(super) store: &'a VaultStore,
+    pub(super) vault: Arc<VaultTerms>,
+    pub(super) caller: Caller,
+    /// The vault's address as the caller wrote it: what links to further pages begin with.
+    pub(super) asked: String,
+    pub(super) version: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: &'a [u8],
+}
+
+impl Call<'_> {
+    /// An item of this vault, if the caller may do that with such items.
+    pub(super) fn item(&self, area: Area, name: &str, permission: &str) -> Result<ItemId, Refused> {
+        self.may(area, permission)?;
+        if !is_item_name(name) {
+            return Err(Refused::bad(format!(
+                "The request URI contains an invalid name: {name}: 1 to 127 letters, digits and hyphens"
+            )));
+        }
+        Ok(ItemId::new(&self.vault.name, area, name))
+    }
+
+    pub(super) fn may(&self, area: Area, permission: &str) -> Result<(), Refused> {
+        access::check_permission(&self.vault, &self.caller, area, permission)
+    }
+
+    /// The body. An empty one stands for an empty object.
+    pub(super) fn parsed<T: DeserializeOwned>(&self) -> Result<T, Refused> {
+        let body = if self.body.is_empty() { b"{}" } else { self.body };
+        // The parser's own message could repeat a value.
+        serde_json::from_slice(body)
+            .map_err(|err| Refused::bad(format!("the body is not what this call takes (line {})", err.line())))
+    }
+}
+
 pub(crate) fn router(api: VaultApi) -> Router {
     Router::new().fallback(dispatch).with_state(Arc::new(api))
 }
 
 async fn dispatch(
     State(api): State<Arc<VaultApi>>,
+    peer: Option<Extension<PeerAddress>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -57,212 +99,141 @@ async fn dispatch(
 ) -> Response {
     let access = Arc::clone(&api.access.borrow());
     let Some(path) = percent_decode(uri.path()) else {
-        return error(StatusCode::BAD_REQUEST, "BadParameter", "the path is not text");
+        return Refused::bad("the path is not text").into_response();
     };
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    if let [tenant, "oauth2", "v2.0", "token"] = segments.as_slice() {
-        return token(&access, &method, tenant, &body);
+    let named = named_vault(&uri, &headers);
+    if named.is_none()
+        && let Some(answer) = tokens(&access, &method, &path, &body)
+    {
+        return answer;
     }
-    let (vault, rest) = match segments.split_first() {
-        Some((vault, rest)) if access.vaults.iter().any(|known| known.eq_ignore_ascii_case(vault)) => (*vault, rest),
-        _ => return error(StatusCode::NOT_FOUND, "VaultNotFound", "there is no such vault in this region"),
+    if access.faults.vaults_out {
+        let message = "The vault is not available at the moment.".to_owned();
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return Refused::Rule { status, code: "ServiceUnavailable", message, inner: None }.into_response();
+    }
+    let Some((vault, asked, rest)) = find_vault(&access, named, &segments) else {
+        let message = "there is no such vault in this region".to_owned();
+        let code = "VaultNotFound";
+        return Refused::Rule { status: StatusCode::NOT_FOUND, code, message, inner: None }.into_response();
     };
-    if let Err(refused) = authorise(&access, &headers) {
-        return *refused;
-    }
-    if let Err(refused) = check_version(uri.query().unwrap_or_default()) {
-        return *refused;
-    }
-    match (method.as_str(), rest) {
-        ("GET", ["secrets"]) => list(&api, &access, vault, uri.query().unwrap_or_default()).await,
-        ("GET", ["secrets", name]) => get(&api, &access, vault, name, None).await,
-        ("GET", ["secrets", name, version]) => get(&api, &access, vault, name, Some(version)).await,
-        ("PUT", ["secrets", name]) => put(&api, &access, vault, name, &body).await,
-        ("DELETE", ["secrets", name]) => delete(&api, &access, vault, name).await,
-        _ => error(StatusCode::NOT_FOUND, "NotFound", "the local cloud's vaults do not have this call"),
+    let address: Option<IpAddr> = peer.map(|Extension(PeerAddress(address))| SocketAddr::ip(&address));
+    let caller = match access::authenticate(&access, &headers, address) {
+        Ok(caller) => caller,
+        Err(answer) => return *answer,
+    };
+    let query = pairs(uri.query().unwrap_or_default());
+    let call = match check_version(&query) {
+        Ok(version) => Call { store: &api.store, vault: Arc::new(vault), caller, asked, version, query, body: &body },
+        Err(refused) => return refused.into_response(),
+    };
+    let answered = match access::check_network(&access, &call.vault, &call.caller) {
+        Ok(()) => route(&call, &method, &rest).await,
+        Err(refused) => Err(refused),
+    };
+    answered.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// The vault that the host names, if the host is a vault's.
+fn named_vault(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let host = uri.authority().map(|authority| authority.as_str().to_owned());
+    let host = host.or_else(|| headers.get("host")?.to_str().ok().map(str::to_owned))?.to_lowercase();
+    let host = host.rsplit_once(':').map_or(host.as_str(), |(host, _)| host);
+    host.strip_suffix(VAULT_DOMAIN)?.strip_suffix('.').map(str::to_owned)
+}
+
+fn find_vault<'p>(
+    access: &Access,
+    named: Option<String>,
+    segments: &[&'p str],
+) -> Option<(VaultTerms, String, Vec<&'p str>)> {
+    let known = |name: &str| access.vaults.vaults.iter().find(|vault| vault.name.eq_ignore_ascii_case(name)).cloned();
+    match named {
+        Some(name) => known(&name).map(|vault| (vault, base_url(&name), segments.to_vec())),
+        None => {
+            let (name, rest) = segments.split_first()?;
+            known(name).map(|vault| (vault, format!("{}/{name}", access.base), rest.to_vec()))
+        }
     }
 }
 
-fn token(access: &Access, method: &Method, tenant: &str, body: &Bytes) -> Response {
-    if method != Method::POST {
-        return error(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "POST a form");
-    }
+fn tokens(access: &Access, method: &Method, path: &str, body: &Bytes) -> Option<Response> {
     let known = |client: &str| {
         let fingerprint = access.credentials.get(client)?.clone();
         Some(KnownClient { fingerprint, regions: vec![access.location.clone()] })
     };
-    let form = String::from_utf8_lossy(body);
-    token_api::answer(&access.key, (&access.tenant, tenant), &access.base, &form, known)
+    let authority =
+        Authority { key: &access.key, tenant: &access.tenant, base: &access.base, out: access.faults.tokens_out };
+    token_api::route(&authority, method, path, body, known)
 }
 
-fn authorise(access: &Access, headers: &HeaderMap) -> Result<(), Box<Response>> {
-    let Some(token) = token_api::bearer(headers) else {
-        return Err(Box::new(challenge(access, "a token is needed: ask the authority for one")));
-    };
-    let audiences = [AUDIENCE, access.base.as_str()];
-    match access.key.verify(token, &audiences) {
-        Ok(claims) if claims.covers(&access.location) => Ok(()),
-        Ok(claims) => {
-            let message = format!(
-                "{} may use vaults in {} and not in {}: regions share nothing",
-                claims.sub,
-                claims.regions.join(", "),
-                access.location
-            );
-            Err(Box::new(error(StatusCode::FORBIDDEN, "Forbidden", &message)))
+fn check_version(query: &[(String, String)]) -> Result<String, Refused> {
+    match first(query, "api-version") {
+        None => Err(Refused::bad("api-version must be specified")),
+        Some(version) if API_VERSIONS.contains(&version) => Ok(version.to_owned()),
+        Some(version) => Err(Refused::bad(format!("The specified version ({version}) is not recognized."))),
+    }
+}
+
+fn not_here() -> Refused {
+    let message = "the local cloud's vaults do not have this call".to_owned();
+    Refused::Rule { status: StatusCode::NOT_FOUND, code: "NotFound", message, inner: None }
+}
+
+async fn route(call: &Call<'_>, method: &Method, rest: &[&str]) -> Result<Response, Refused> {
+    let verb = method.as_str();
+    match rest {
+        ["certificates", "contacts"] if verb == "GET" => {
+            let message = "Contacts for this vault were not found.".to_owned();
+            Err(Refused::Rule { status: StatusCode::NOT_FOUND, code: "ContactsNotFound", message, inner: None })
         }
-        Err(reason @ (TokenError::Audience | TokenError::Expired | TokenError::Forged | TokenError::Malformed)) => {
-            Err(Box::new(challenge(access, &format!("the token is not accepted: {reason}"))))
-        }
-    }
-}
-
-fn challenge(access: &Access, message: &str) -> Response {
-    let header = format!("Bearer authorization=\"{}/{}\", resource=\"{AUDIENCE}\"", access.base, access.tenant);
-    let mut response = error(StatusCode::UNAUTHORIZED, "Unauthorized", message);
-    if let Ok(value) = header.parse() {
-        response.headers_mut().insert("www-authenticate", value);
-    }
-    response
-}
-
-fn check_version(query: &str) -> Result<(), Box<Response>> {
-    let query = pairs(query);
-    let refused = |message: &str| Err(Box::new(error(StatusCode::BAD_REQUEST, "BadParameter", message)));
-    match first(&query, "api-version") {
-        None => refused("api-version must be specified"),
-        Some(version) if API_VERSIONS.contains(&version) || DATED_API_VERSIONS.contains(&version) => Ok(()),
-        Some(version) => refused(&format!("api-version {version:?} is not supported here")),
-    }
-}
-
-async fn list(api: &VaultApi, access: &Access, vault: &str, query: &str) -> Response {
-    let query = pairs(query);
-    let limit =
-        first(&query, "maxresults").and_then(|text| text.parse().ok()).unwrap_or(PAGE_LIMIT).clamp(1, PAGE_LIMIT);
-    let after = first(&query, "$skiptoken").unwrap_or_default().to_owned();
-    match api.store.list(vault).await {
-        Ok(secrets) => {
-            let mut rest = secrets.into_iter().filter(|secret| secret.name.to_lowercase() > after);
-            let page: Vec<Secret> = rest.by_ref().take(limit).collect();
-            let next = page.last().filter(|_| rest.next().is_some()).map(|last| {
-                let version = first(&query, "api-version").unwrap_or_default();
-                let token = last.name.to_lowercase();
-                format!("{}/{vault}/secrets?api-version={version}&maxresults={limit}&$skiptoken={token}", access.base)
-            });
-            let value: Vec<Value> = page.iter().map(|secret| item(access, vault, secret)).collect();
-            Json(json!({ "value": value, "nextLink": next })).into_response()
-        }
-        Err(err) => failure(&err),
-    }
-}
-
-async fn get(api: &VaultApi, access: &Access, vault: &str, name: &str, version: Option<&str>) -> Response {
-    let found = match api.store.get(vault, name).await {
-        Ok(found) => found,
-        Err(err) => return failure(&err),
-    };
-    match found.filter(|secret| version.is_none_or(|version| version == secret.version)) {
-        Some(secret) if secret.enabled => Json(bundle(access, vault, &secret)).into_response(),
-        Some(_) => error(StatusCode::FORBIDDEN, "Forbidden", "Operation get is not allowed on a disabled secret."),
-        None => missing(name),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SetSecret {
-    value: StoredSecret,
-    content_type: Option<String>,
-    #[serde(default)]
-    tags: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    attributes: Option<SetAttributes>,
-}
-
-#[derive(Deserialize)]
-struct SetAttributes {
-    enabled: Option<bool>,
-}
-
-async fn put(api: &VaultApi, access: &Access, vault: &str, name: &str, body: &Bytes) -> Response {
-    if !is_secret_name(name) {
-        let message = "a secret's name is 1 to 127 letters, digits and hyphens";
-        return error(StatusCode::BAD_REQUEST, "BadParameter", message);
-    }
-    // The parser's own message could repeat the value.
-    let Ok(set) = serde_json::from_slice::<SetSecret>(body) else {
-        return error(StatusCode::BAD_REQUEST, "BadParameter", "the body must be a JSON object with a text `value`");
-    };
-    if set.value.expose().len() > VALUE_LIMIT_BYTES {
-        let message = format!("a secret's value may have {VALUE_LIMIT_BYTES} bytes at most");
-        return error(StatusCode::BAD_REQUEST, "BadParameter", &message);
-    }
-    let write = SecretWrite {
-        value: set.value,
-        content_type: set.content_type,
-        tags: set.tags.unwrap_or_default(),
-        enabled: set.attributes.and_then(|attributes| attributes.enabled).unwrap_or(true),
-    };
-    match api.store.put(vault, name, write).await {
-        Ok(secret) => Json(bundle(access, vault, &secret)).into_response(),
-        Err(err) => failure(&err),
-    }
-}
-
-async fn delete(api: &VaultApi, access: &Access, vault: &str, name: &str) -> Response {
-    match api.store.get(vault, name).await {
-        Ok(Some(secret)) => match api.store.delete(vault, name).await {
-            Ok(()) => Json(item(access, vault, &secret)).into_response(),
-            Err(err) => failure(&err),
+        ["secrets", rest @ ..] => match (verb, rest) {
+            ("PUT", [name]) => secrets_api::set(call, name).await,
+            ("GET", [name]) => secrets_api::get(call, name, None).await,
+            ("GET", [name, version]) if *version != "versions" => secrets_api::get(call, name, Some(version)).await,
+            ("PATCH", [name]) => secrets_api::patch(call, name, None).await,
+            ("PATCH", [name, version]) => secrets_api::patch(call, name, Some(version)).await,
+            _ => shared(call, Area::Secrets, verb, rest).await,
         },
-        Ok(None) => missing(name),
-        Err(err) => failure(&err),
-    }
-}
-
-/// Key Vault's rule for names.
-pub(crate) fn is_secret_name(name: &str) -> bool {
-    (1..=127).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
-
-fn bundle(access: &Access, vault: &str, secret: &Secret) -> Value {
-    let mut bundle = item(access, vault, secret);
-    if let Value::Object(fields) = &mut bundle {
-        fields.insert(
-            "id".to_owned(),
-            json!(format!("{}/{vault}/secrets/{}/{}", access.base, secret.name, secret.version)),
-        );
-        fields.insert("value".to_owned(), json!(secret.value.expose()));
-    }
-    bundle
-}
-
-fn item(access: &Access, vault: &str, secret: &Secret) -> Value {
-    json!({
-        "id": format!("{}/{vault}/secrets/{}", access.base, secret.name),
-        "contentType": secret.content_type,
-        "attributes": {
-            "enabled": secret.enabled,
-            "created": secret.created,
-            "updated": secret.created,
-            "recoveryLevel": "Purgeable",
-            "recoverableDays": 0,
+        ["keys", rest @ ..] => match (verb, rest) {
+            ("POST", [name, "create"]) => keys_api::create(call, name).await,
+            ("POST", [name, "rotate"]) => keys_api::rotate(call, name).await,
+            ("GET", [name, "rotationpolicy"]) => keys_api::policy(call, name).await,
+            ("PUT", [name, "rotationpolicy"]) => keys_api::put_policy(call, name).await,
+            ("GET", [name]) => keys_api::get(call, name, None).await,
+            ("GET", [name, version]) if *version != "versions" => keys_api::get(call, name, Some(version)).await,
+            ("PATCH", [name]) => keys_api::patch(call, name, None).await,
+            ("PATCH", [name, version]) => keys_api::patch(call, name, Some(version)).await,
+            ("POST", [name, version, operation]) => keys_api::operate(call, name, Some(version), operation).await,
+            ("POST", [name, operation]) if *operation != "backup" => {
+                keys_api::operate(call, name, None, operation).await
+            }
+            _ => shared(call, Area::Keys, verb, rest).await,
         },
-        "tags": secret.tags,
-    })
+        ["deletedsecrets", rest @ ..] => deleted(call, Area::Secrets, verb, rest).await,
+        ["deletedkeys", rest @ ..] => deleted(call, Area::Keys, verb, rest).await,
+        _ => Err(not_here()),
+    }
 }
 
-fn missing(name: &str) -> Response {
-    let message = format!("A secret with (name/id) {name} was not found in this key vault.");
-    error(StatusCode::NOT_FOUND, "SecretNotFound", &message)
+async fn shared(call: &Call<'_>, area: Area, verb: &str, rest: &[&str]) -> Result<Response, Refused> {
+    match (verb, rest) {
+        ("GET", []) => items_api::list(call, area).await,
+        ("GET", [name, "versions"]) => items_api::versions(call, area, name).await,
+        ("DELETE", [name]) => items_api::delete(call, area, name).await,
+        ("POST", [name, "backup"]) => items_api::backup(call, area, name).await,
+        ("POST", ["restore"]) => items_api::restore(call, area).await,
+        _ => Err(not_here()),
+    }
 }
 
-fn failure(err: &super::VaultError) -> Response {
-    tracing::error!(%err, "a vault call failed");
-    error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", &err.to_string())
-}
-
-fn error(status: StatusCode, code: &str, message: &str) -> Response {
-    (status, Json(json!({ "error": { "code": code, "message": message } }))).into_response()
+async fn deleted(call: &Call<'_>, area: Area, verb: &str, rest: &[&str]) -> Result<Response, Refused> {
+    match (verb, rest) {
+        ("GET", []) => items_api::list_deleted(call, area).await,
+        ("GET", [name]) => items_api::get_deleted(call, area, name).await,
+        ("DELETE", [name]) => items_api::purge(call, area, name).await,
+        ("POST", [name, "recover"]) => items_api::recover(call, area, name).await,
+        _ => Err(not_here()),
+    }
 }

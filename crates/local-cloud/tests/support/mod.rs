@@ -2,6 +2,8 @@
 #![allow(dead_code)] // each test program uses a part of it
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)] // helpers of tests fail as tests do
 
+pub(crate) mod vault;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -68,7 +70,22 @@ impl Cloud {
     }
 
     pub(crate) async fn start_daemon(&mut self, milliseconds: u64) {
-        self.daemon = Some(self.command(milliseconds).spawn().unwrap());
+        let command = self.command(milliseconds);
+        self.start_command(command).await;
+    }
+
+    /// A cloud that records its exchanges there, or nowhere, whatever this test's own environment says.
+    pub(crate) async fn start_recording(&mut self, directory: Option<&Path>) {
+        let mut command = self.command(0);
+        match directory {
+            Some(directory) => command.env("TIDELOCK_RECORD_EXCHANGES", directory),
+            None => command.env_remove("TIDELOCK_RECORD_EXCHANGES"),
+        };
+        self.start_command(command).await;
+    }
+
+    async fn start_command(&mut self, mut command: Command) {
+        self.daemon = Some(command.spawn().unwrap());
         eventually("the control socket answers", || async { self.control.status().await.map_err(|e| e.to_string()) })
             .await;
         let operator = std::fs::read(self.dir.join("operator.json")).unwrap();
@@ -146,15 +163,19 @@ impl Cloud {
     ) -> (u16, reqwest::header::HeaderMap, Value) {
         let token = self.operator_token("https://management.azure.com").await;
         let version = match path.to_lowercase() {
+            path if path.contains("microsoft.authorization/locks") => "2020-05-01",
+            path if path.contains("microsoft.authorization") => "2022-04-01",
             path if path.contains("microsoft.cache") => "2025-07-01",
             path if path.contains("microsoft.network") => "2025-01-01",
             path if path.contains("microsoft.keyvault") => "2026-02-01",
+            path if path.contains("microsoft.managedidentity") => "2024-11-30",
             _ => "2023-07-01",
         };
         let url = if path.starts_with("https://") {
             path.to_owned()
         } else {
-            format!("{}{path}?api-version={version}", self.text("arm_endpoint"))
+            let join = if path.contains('?') { '&' } else { '?' };
+            format!("{}{path}{join}api-version={version}", self.text("arm_endpoint"))
         };
         let mut request = self.http.request(method.parse().unwrap(), url).bearer_auth(token);
         if let Some(body) = body {
@@ -212,13 +233,55 @@ impl Cloud {
         self.arm_done("PUT", &self.database_id(cluster), Some(self.database_body(members))).await;
     }
 
+    pub(crate) fn network_id(&self, kind: &str, name: &str) -> String {
+        format!("{}/providers/Microsoft.Network/{kind}/{name}", self.group())
+    }
+
+    /// A network with one subnet, `s`, in which private endpoints of that region stand.
+    pub(crate) async fn make_network(&self, location: &str) -> String {
+        let id = self.network_id("virtualNetworks", &format!("vnet-{location}"));
+        let subnet = json!({ "name": "s", "properties": { "addressPrefix": "10.1.1.0/24" } });
+        let body = json!({
+            "location": location,
+            "properties": { "addressSpace": { "addressPrefixes": ["10.1.0.0/16"] }, "subnets": [subnet] },
+        });
+        if self.arm("GET", &id, None).await.0 == 404 {
+            self.arm_done("PUT", &id, Some(body)).await;
+        }
+        id
+    }
+
+    /// A private DNS call with conditions: status and body.
+    pub(crate) async fn conditional(
+        &self,
+        method: &str,
+        path: &str,
+        body: Value,
+        headers: &[(&str, &str)],
+    ) -> (u16, Value) {
+        let token = self.operator_token("https://management.azure.com").await;
+        let url = format!("{}{path}?api-version=2024-06-01", self.text("arm_endpoint"));
+        let mut request = self.http.request(method.parse().unwrap(), url).bearer_auth(token).json(&body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+    }
+
     /// Returns the endpoint's address.
     pub(crate) async fn make_endpoint(&self, cluster: &str, location: &str) -> std::net::Ipv4Addr {
-        let id = format!("{}/providers/Microsoft.Network/privateEndpoints/pe-{cluster}", self.group());
+        let subnet = format!("{}/subnets/s", self.make_network(location).await);
+        self.make_endpoint_in(cluster, location, &subnet).await
+    }
+
+    /// Returns the endpoint's address.
+    pub(crate) async fn make_endpoint_in(&self, cluster: &str, location: &str, subnet: &str) -> std::net::Ipv4Addr {
+        let id = self.network_id("privateEndpoints", &format!("pe-{cluster}"));
         let body = json!({
             "location": location,
             "properties": {
-                "subnet": { "id": format!("{}/providers/Microsoft.Network/virtualNetworks/v/subnets/s", self.group()) },
+                "subnet": { "id": subnet },
                 "privateLinkServiceConnections": [{
                     "name": "c",
                     "properties": { "privateLinkServiceId": self.cluster_id(cluster), "groupIds": ["redisEnterprise"] },
@@ -248,6 +311,13 @@ impl Cloud {
     pub(crate) async fn pid(&self, process: &str) -> Option<u32> {
         let status = self.control.status().await.unwrap();
         status.processes.iter().find(|view| view.name == process).and_then(|view| view.pid)
+    }
+
+    /// SIGKILL to one process, until its supervisor has started it again.
+    pub(crate) async fn kill_and_wait(&self, process: &str) {
+        let old = self.pid(process).await.unwrap();
+        self.control.signal_process(process, tidelock_control::cloud_api::KillSignal::Kill).await.unwrap();
+        self.restarted(process, old).await;
     }
 
     pub(crate) async fn restarted(&self, process: &str, old: u32) -> u32 {
@@ -290,6 +360,12 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
+    /// The same cache by another way.
+    pub(crate) fn at(&self, address: std::net::Ipv4Addr) -> Self {
+        let (primary, secondary) = (self.primary.clone(), self.secondary.clone());
+        Self { address, primary, secondary, tls: Arc::clone(&self.tls) }
+    }
+
     pub(crate) async fn connect_as(&self, user: Option<&str>, password: &SecretString) -> Result<Client, ClientError> {
         let options = ConnectOptions {
             endpoint: Endpoint::Tls {
@@ -347,6 +423,8 @@ pub(crate) fn signal(pid: u32, name: &str) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     let signal = match name {
         "KILL" => rustix::process::Signal::KILL,
+        "STOP" => rustix::process::Signal::STOP,
+        "CONT" => rustix::process::Signal::CONT,
         other => panic!("{other}"),
     };
     rustix::process::kill_process(pid, signal).unwrap();

@@ -1,0 +1,1 @@
+"""A session of Microsoft's own Python clients against a local cloud: run it with `make sdk`."""
