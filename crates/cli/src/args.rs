@@ -2,6 +2,8 @@
 
 mod check;
 mod edit;
+mod resources;
+mod roles;
 
 use std::path::PathBuf;
 
@@ -10,6 +12,11 @@ use tidelock_model::Location;
 
 pub(crate) use check::{CheckArgs, Deny, ExplainArgs, Report};
 pub(crate) use edit::{Change, EditArgs, MemberArgs, SetArgs, WriterArgs};
+pub(crate) use resources::{
+    ApplyArgs, CloudKind, DestroyArgs, DriftArgs, IdentityKind, ImportArgs, Permissions, PlanArgs, RotateKeysArgs,
+    WhichCloud, WhichKey,
+};
+pub(crate) use roles::{DetachArgs, FailbackArgs, FailoverArgs, HistoryArgs, MoveArgs, Moving, PauseArgs};
 
 /// Redis in several Azure regions from one tfvars file: one writer, local reads, failover that is measured.
 #[derive(Debug, Parser)]
@@ -38,14 +45,22 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// Take an environment down and remove everything it left
     Down(EnvironmentFile),
-    /// Show roles, epoch, lag, health and endpoints
+    /// Show roles, epoch, lag, health, who votes, and what waits for a person
     Status(StatusArgs),
     /// Move the writer to another healthy region; nothing is lost
     Switchover(MoveArgs),
     /// Make another region the writer although the writer is gone; says what may be lost before it asks
     Failover(FailoverArgs),
-    /// Bring a region that is kept aside back as a reader
+    /// Bring a region back that was lost, kept aside or detached, and make it the writer again
     Failback(FailbackArgs),
+    /// Take a lost region out: it is not made writer and does not vote until it comes back by `failback`
+    Detach(DetachArgs),
+    /// Show the role changes there have been: who asked, how long each part took, what was at risk, how it ended
+    History(HistoryArgs),
+    /// Hold automatic failover until `resume`
+    Pause(PauseArgs),
+    /// Let automatic failover happen again; the last one counts as looked at
+    Resume(EnvironmentFile),
     /// Open redis-cli on a region's gateway
     Connect(ConnectArgs),
     /// Check files against every rule of Azure, Terraform and the pattern, offline; show what is wrong at its line
@@ -54,8 +69,16 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Show what `apply` would change; says DATA LOSS where data would be lost
     Plan(PlanArgs),
-    /// Make the environment's resources as the file says
+    /// Make the environment's resources as the file says; what would lose data needs a permission of its own
     Apply(ApplyArgs),
+    /// Show where the resources differ from the file, and who changed them
+    Drift(DriftArgs),
+    /// Give a region's cache new access keys, one after the other, and its vault too; no command fails
+    RotateKeys(RotateKeysArgs),
+    /// Delete every resource of an environment, with all it holds
+    Destroy(DestroyArgs),
+    /// Print Terraform `import` blocks for the environment's resources, at the addresses of the module in terraform/
+    Import(ImportArgs),
     /// Change the file in place: the writer, a member, a setting; everything else in it stays as it is
     Edit(EditArgs),
     /// Serve the local cloud (started by `up`)
@@ -126,45 +149,6 @@ pub(crate) struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct MoveArgs {
-    #[command(flatten)]
-    pub(crate) environment: EnvironmentFile,
-    /// The region that is to be writer
-    #[arg(long, value_name = "REGION")]
-    pub(crate) to: Location,
-    /// How to print the result
-    #[arg(long, short, value_enum, default_value_t = Output::Human)]
-    pub(crate) output: Output,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FailoverArgs {
-    #[command(flatten)]
-    pub(crate) target: MoveArgs,
-    /// Do not ask
-    #[arg(long)]
-    pub(crate) yes: bool,
-    /// Go on although the writer answers and holds its lease
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FailbackArgs {
-    #[command(flatten)]
-    pub(crate) environment: EnvironmentFile,
-    /// The region that is kept aside
-    #[arg(long, value_name = "REGION")]
-    pub(crate) region: Location,
-    /// Throw away what only this region holds: acknowledged writes are lost for good
-    #[arg(long)]
-    pub(crate) discard: bool,
-    /// Do not ask
-    #[arg(long)]
-    pub(crate) yes: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct ConnectArgs {
     /// The region
     #[arg(value_name = "REGION")]
@@ -175,26 +159,6 @@ pub(crate) struct ConnectArgs {
     /// Passed to redis-cli
     #[arg(last = true)]
     pub(crate) arguments: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PlanArgs {
-    #[command(flatten)]
-    pub(crate) environment: EnvironmentFile,
-    /// How to print
-    #[arg(long, short, value_enum, default_value_t = Output::Human)]
-    pub(crate) output: Output,
-    /// Exit with 2 if there is something to change
-    #[arg(long)]
-    pub(crate) detailed_exitcode: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ApplyArgs {
-    #[command(flatten)]
-    pub(crate) environment: EnvironmentFile,
-    #[command(flatten)]
-    pub(crate) local: LocalSettings,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use tidelock_model::{Environment, GeoGroup};
 use crate::exit::{Failure, Outcome};
 use crate::settings::Settings;
 use crate::state::{self, StateDir};
+use crate::write_back::NamedWriter;
 use crate::{input, printer};
 
 /// An environment's file that could be read, and where its state is or would be.
@@ -30,6 +31,13 @@ impl Opened {
             Err(findings) => (None, findings),
         };
         Self::usable(settings, file, &text, environment, &findings)
+    }
+
+    /// The same, saying nothing: for who looks again and again.
+    pub(crate) fn load_quietly(settings: &Settings, file: &Path) -> Outcome<Self> {
+        let text = input::file(file)?;
+        let environment = tidelock_config::read(&text).ok().map(|parsed| parsed.environment);
+        Self::usable(settings, file, &text, environment, &[])
     }
 
     /// Reads `file` and checks it against every rule: for what brings about what the file says. Findings go to stderr.
@@ -86,6 +94,12 @@ impl Opened {
             .hint("give that file"));
         }
         Ok(opened.state)
+    }
+
+    /// Which writer the file names, if it has one group.
+    pub(crate) fn named_writer(&self) -> Option<NamedWriter<'_>> {
+        let group = self.group().ok()?;
+        Some(NamedWriter { file: &self.file, writer: &group.seed_writer.location })
     }
 
     /// The one geo group that the local processes are built around.

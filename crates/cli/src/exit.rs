@@ -49,21 +49,23 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do next.
     pub(crate) hint: Option<String>,
+    /// Why an agent said no, if one did.
+    pub(crate) refusal: Option<RefusalCode>,
 }
 
 pub(crate) type Outcome<T = Exit> = Result<T, Failure>;
 
 impl Failure {
     pub(crate) fn error(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Error, message: message.into(), hint: None }
+        Self { exit: Exit::Error, message: message.into(), hint: None, refusal: None }
     }
 
     pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Refused, message: message.into(), hint: None }
+        Self { exit: Exit::Refused, message: message.into(), hint: None, refusal: None }
     }
 
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Interrupted, message: message.into(), hint: None }
+        Self { exit: Exit::Interrupted, message: message.into(), hint: None, refusal: None }
     }
 
     #[must_use]
@@ -107,10 +109,11 @@ pub(crate) fn chain(err: &dyn std::error::Error) -> String {
 
 impl From<CallError> for Failure {
     fn from(err: CallError) -> Self {
-        let exit = match err.refusal().map(|refusal| refusal.code) {
+        let refusal = err.refusal().map(|refusal| refusal.code);
+        let exit = match refusal {
             Some(RefusalCode::Unavailable | RefusalCode::BadRequest | RefusalCode::NotEntitled) | None => Exit::Error,
             Some(_) => Exit::Refused,
         };
-        Self { exit, message: err.to_string(), hint: None }
+        Self { exit, message: err.to_string(), hint: None, refusal }
     }
 }

@@ -1,5 +1,6 @@
 //! The `tidelock` command: reads what was typed, runs one verb, and turns its end into an exit code.
 
+mod applying;
 mod args;
 mod commands;
 mod environment;
@@ -15,6 +16,7 @@ mod state;
 mod topology;
 mod views;
 mod wait;
+mod write_back;
 
 use std::process::ExitCode;
 
@@ -58,9 +60,17 @@ async fn run(cli: Cli) -> Outcome {
         Command::Switchover(args) => commands::switchover::run(&settings, &args).await,
         Command::Failover(args) => commands::failover::run(&settings, &args).await,
         Command::Failback(args) => commands::failback::run(&settings, &args).await,
+        Command::Detach(args) => commands::detach::run(&settings, &args).await,
+        Command::History(args) => commands::history::run(&settings, &args).await,
+        Command::Pause(args) => commands::policy::pause(&settings, &args).await,
+        Command::Resume(args) => commands::policy::resume(&settings, &args).await,
         Command::Connect(args) => commands::connect::run(&settings, &args).await,
         Command::Plan(args) => commands::plan::run(&settings, &args).await,
         Command::Apply(args) => commands::apply::run(&settings, &args).await,
+        Command::Drift(args) => commands::drift::run(&settings, &args).await,
+        Command::RotateKeys(args) => commands::rotate_keys::run(&settings, &args).await,
+        Command::Destroy(args) => commands::destroy::run(&settings, &args).await,
+        Command::Import(args) => commands::import::run(&settings, &args).await,
         Command::Check(args) => commands::check::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Edit(args) => commands::edit::run(&args),
@@ -93,7 +103,7 @@ fn start_logging(cli: &Cli) {
         (0, true) | (1, _) => "info",
         _ => "debug",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{level},openraft=off")));
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
 }

@@ -53,6 +53,44 @@ impl Operator {
         found.ok_or_else(|| Failure::error(format!("no agent is known at {location}")))
     }
 
+    /// Asks the agent at `first`, and the others if it does not answer.
+    pub(crate) async fn ask_any<T: serde::de::DeserializeOwned>(
+        &self,
+        first: &Location,
+        path: &str,
+        timeout: Duration,
+    ) -> Result<T, CallError> {
+        let mut last = CallError::Unreachable { endpoint: first.to_string(), reason: "no agent is known".to_owned() };
+        let (preferred, others): (Vec<_>, Vec<_>) = self.clients.iter().partition(|(at, _)| at == first);
+        for (_, client) in preferred.into_iter().chain(others) {
+            match client.get::<T>(path, timeout).await {
+                Ok(answer) => return Ok(answer),
+                Err(err) => last = err,
+            }
+        }
+        Err(last)
+    }
+
+    /// Sends to the agent at `first`, and to the others as long as none could be reached: whoever might have carried it out,
+    /// or has refused, has the last word.
+    pub(crate) async fn post_any<Q: serde::Serialize + Sync, T: serde::de::DeserializeOwned>(
+        &self,
+        first: &Location,
+        path: &str,
+        body: &Q,
+        timeout: Duration,
+    ) -> Result<T, CallError> {
+        let mut last = CallError::Unreachable { endpoint: first.to_string(), reason: "no agent is known".to_owned() };
+        let (preferred, others): (Vec<_>, Vec<_>) = self.clients.iter().partition(|(at, _)| at == first);
+        for (_, client) in preferred.into_iter().chain(others) {
+            match client.post::<Q, T>(path, body, timeout).await {
+                Err(err @ CallError::Unreachable { .. }) => last = err,
+                answered => return answered,
+            }
+        }
+        Err(last)
+    }
+
     /// Asks every agent, all at once.
     pub(crate) async fn ask_all(&self, topology: &Topology) -> Vec<SiteStatus> {
         let mut tasks = tokio::task::JoinSet::new();

@@ -20,6 +20,12 @@ pub(crate) fn data_json<T: Serialize>(document: &T) -> Outcome<()> {
     Ok(())
 }
 
+/// One of many JSON documents, a line each.
+pub(crate) fn data_json_line<T: Serialize>(document: &T) -> Outcome<()> {
+    data(&serde_json::to_string(document).context("cannot write JSON")?);
+    Ok(())
+}
+
 /// A line about what is going on.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");

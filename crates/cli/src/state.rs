@@ -99,6 +99,11 @@ impl StateDir {
         self.path.join("topology.json")
     }
 
+    /// The journals of applies.
+    pub(crate) fn journal_dir(&self) -> PathBuf {
+        self.path.join("applies")
+    }
+
     pub(crate) fn workload_dir(&self, name: &str) -> PathBuf {
         self.path.join("workloads").join(name)
     }

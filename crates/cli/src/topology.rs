@@ -15,8 +15,9 @@ pub(crate) struct Topology {
     pub(crate) environment: String,
     /// The group's nickname.
     pub(crate) group: String,
-    /// Where the register is kept.
-    pub(crate) register: Location,
+    /// The writer's region when the environment came up first: its agent founded the register. The file's writer changes with
+    /// the roles, this does not.
+    pub(crate) founder: Location,
     /// Every place with an agent, in the file's order, the witness last.
     pub(crate) sites: Vec<Site>,
 }

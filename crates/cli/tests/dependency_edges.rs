@@ -14,10 +14,12 @@ const ROOT: &str = "tidelock";
 const ARM: &[&str] = &["tidelock-arm-types", "tidelock-arm-client"];
 const CHANGES_AZURE: &[&str] = &["tidelock-plan", "tidelock-apply"];
 const PROCESSES: &[&str] = &["tidelock-gateway", "tidelock-agent", "tidelock-local-cloud"];
-const TALKS: &[&str] = &["tidelock-secrets", "tidelock-control", "tidelock-redis-client"];
+const TALKS: &[&str] = &["tidelock-secrets", "tidelock-control", "tidelock-redis-client", "tidelock-names"];
 const CONFIG: &[&str] = &["tidelock-config"];
 const DRILL: &[&str] = &["tidelock-drill"];
 const DECIDES: &[&str] = &["tidelock-failover"];
+/// Only agents keep the register; everybody else asks an agent.
+const QUORUM: &[&str] = &["tidelock-quorum"];
 /// Crates that bring a runtime or are useless without one.
 const ASYNC_RUNTIMES: &[&str] =
     &["tokio", "tokio-util", "async-std", "smol", "async-executor", "hyper", "reqwest", "axum", "tower"];
@@ -34,79 +36,100 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule {
         name: "tidelock-model",
-        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, CONFIG, DRILL, DECIDES, &["tidelock-resp"]],
+        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, CONFIG, DRILL, DECIDES, &["tidelock-resp"], QUORUM],
         runtime_free: true,
         why: "the vocabulary depends on nothing of ours",
     },
     Rule {
         name: "tidelock-arm-types",
-        never: &[&["tidelock-arm-client"], CHANGES_AZURE, PROCESSES, TALKS, CONFIG, DRILL, DECIDES],
+        never: &[&["tidelock-arm-client"], CHANGES_AZURE, PROCESSES, TALKS, CONFIG, DRILL, DECIDES, QUORUM],
         runtime_free: true,
         why: "wire structs only",
     },
     Rule {
         name: "tidelock-resp",
-        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, CONFIG, DRILL, DECIDES],
+        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, CONFIG, DRILL, DECIDES, QUORUM],
         runtime_free: true,
         why: "a codec decides nothing and does no I/O",
     },
     Rule {
         name: "tidelock-config",
-        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, DRILL, DECIDES],
+        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, DRILL, DECIDES, QUORUM],
         runtime_free: true,
         why: "a file is checked without any connection",
     },
     Rule {
         name: "tidelock-generate",
-        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, DRILL, DECIDES],
+        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, DRILL, QUORUM],
         runtime_free: true,
-        why: "files are generated from the definition of the variables and from nothing else",
+        why: "files are generated from the definitions of the variables, the rules and the transition table alone",
     },
     Rule {
         name: "tidelock-plan",
-        never: &[&["tidelock-arm-client", "tidelock-apply"], PROCESSES, TALKS, CONFIG, DRILL, DECIDES],
+        never: &[&["tidelock-arm-client", "tidelock-apply"], PROCESSES, TALKS, CONFIG, DRILL, DECIDES, QUORUM],
         runtime_free: true,
         why: "a plan is a function of what is wanted and what was observed",
     },
     Rule {
         name: "tidelock-failover",
-        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, CONFIG, DRILL],
+        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, CONFIG, DRILL, QUORUM],
         runtime_free: true,
         why: "the transition table is pure",
     },
     Rule {
+        name: "tidelock-protocol-model",
+        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, CONFIG, DRILL, DECIDES, &["tidelock-model", "tidelock-resp"]],
+        runtime_free: true,
+        why: "a model that shares code with the product agrees with its mistakes",
+    },
+    Rule {
         name: "tidelock-secrets",
-        never: &[ARM, CHANGES_AZURE, PROCESSES, CONFIG, DRILL],
+        never: &[ARM, CHANGES_AZURE, PROCESSES, CONFIG, DRILL, QUORUM],
         runtime_free: false,
         why: "agents need it, and the failover path must not be able to link ARM",
     },
     Rule {
         name: "tidelock-control",
-        never: &[ARM, CHANGES_AZURE, PROCESSES, CONFIG, DRILL],
+        never: &[ARM, CHANGES_AZURE, PROCESSES, CONFIG, DRILL, QUORUM],
         runtime_free: false,
         why: "agents need it, and the failover path must not be able to link ARM",
     },
     Rule {
+        name: "tidelock-names",
+        never: &[
+            ARM,
+            CHANGES_AZURE,
+            PROCESSES,
+            CONFIG,
+            DRILL,
+            DECIDES,
+            QUORUM,
+            &["tidelock-resp", "tidelock-secrets", "tidelock-control", "tidelock-redis-client"],
+        ],
+        runtime_free: false,
+        why: "it looks names up for whoever connects, whatever to",
+    },
+    Rule {
         name: "tidelock-redis-client",
-        never: &[ARM, CHANGES_AZURE, PROCESSES, CONFIG, DRILL, DECIDES],
+        never: &[ARM, CHANGES_AZURE, PROCESSES, CONFIG, DRILL, DECIDES, QUORUM],
         runtime_free: false,
         why: "a client knows the protocol only",
     },
     Rule {
         name: "tidelock-arm-client",
-        never: &[CHANGES_AZURE, PROCESSES, CONFIG, DRILL, DECIDES],
+        never: &[CHANGES_AZURE, PROCESSES, CONFIG, DRILL, DECIDES, QUORUM],
         runtime_free: false,
         why: "it talks to ARM and decides nothing",
     },
     Rule {
         name: "tidelock-apply",
-        never: &[PROCESSES, CONFIG, DRILL, DECIDES],
+        never: &[PROCESSES, CONFIG, DRILL, DECIDES, QUORUM],
         runtime_free: false,
         why: "everything it changes, it changes through ARM",
     },
     Rule {
         name: "tidelock-gateway",
-        never: &[ARM, CHANGES_AZURE, CONFIG, DRILL, &["tidelock-agent", "tidelock-local-cloud"]],
+        never: &[ARM, CHANGES_AZURE, CONFIG, DRILL, &["tidelock-agent", "tidelock-local-cloud"], QUORUM],
         runtime_free: false,
         why: "the failover path must not be able to link ARM",
     },
@@ -118,15 +141,43 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "tidelock-local-cloud",
-        never: &[ARM, CHANGES_AZURE, CONFIG, DRILL, &["tidelock-gateway", "tidelock-agent"]],
+        never: &[ARM, CHANGES_AZURE, CONFIG, DRILL, &["tidelock-gateway", "tidelock-agent"], QUORUM],
         runtime_free: false,
         why: "a cloud that shares the product's ideas of ARM lets tests agree with themselves",
     },
     Rule {
         name: "tidelock-drill",
-        never: &[ARM, CHANGES_AZURE, PROCESSES, CONFIG],
+        never: &[ARM, CHANGES_AZURE, PROCESSES, CONFIG, QUORUM],
         runtime_free: false,
         why: "a drill reaches processes through control only",
+    },
+    Rule {
+        name: "tidelock-quorum",
+        never: &[ARM, CHANGES_AZURE, PROCESSES, TALKS, CONFIG, DRILL, DECIDES, &["tidelock-resp"]],
+        runtime_free: false,
+        why: "it replicates texts it does not understand, over a transport it is given",
+    },
+    Rule {
+        name: "tidelock-wire-check",
+        never: &[
+            ARM,
+            CHANGES_AZURE,
+            PROCESSES,
+            TALKS,
+            CONFIG,
+            DRILL,
+            DECIDES,
+            QUORUM,
+            &["tidelock-model", "tidelock-resp"],
+        ],
+        runtime_free: true,
+        why: "a witness that shares code with whom it watches agrees with its mistakes",
+    },
+    Rule {
+        name: "tidelock-azure",
+        never: &[ARM, CHANGES_AZURE, PROCESSES, CONFIG, DRILL, DECIDES, QUORUM],
+        runtime_free: false,
+        why: "it says where Azure is and who we are, and nothing of what is done there",
     },
     Rule { name: ROOT, never: &[], runtime_free: false, why: "the composition root" },
 ];

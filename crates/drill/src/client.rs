@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tidelock_model::{BootTime, Clock, SecretString};
 use tidelock_redis_client::{Client, ClientError, Value};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::history::{ClientRole, DrillClient, Op, Outcome, WriteId};
@@ -46,10 +46,18 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(identity: DrillClient, connection: Connection, pause: Duration, shared: Arc<Shared>) -> Self {
-        let mut pace = interval(pause);
-        // A client that was held up does not catch up in a burst.
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Starts its first operation after `first`, and then one each `pause`.
+    pub(crate) fn new(
+        identity: DrillClient,
+        connection: Connection,
+        first: Duration,
+        pause: Duration,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let mut pace = interval_at(Instant::now() + first, pause);
+        // A client that was held up does not catch up in a burst, and keeps its beat: clients that were held up together
+        // would otherwise go on together.
+        pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Self { identity, connection, pace, shared, ops: Vec::new() }
     }
 

@@ -274,12 +274,15 @@ fn spawn(
     let placed = targets.iter().flat_map(|target| roles.clone().map(move |role| (target, role)));
     let mut clients = Vec::new();
     let mut tasks = JoinSet::new();
+    let per_region = settings.writers_per_region.saturating_add(settings.readers_per_region).max(1);
     for ((target, role), id) in placed.zip(0..MAX_CLIENTS) {
+        // Spread over the pause: a region's clients are a steady stream, not a burst at each beat.
+        let first = pause * (id % per_region) / per_region;
         let identity = DrillClient { id, role, location: target.location.clone() };
         let addresses: Arc<[SocketAddr]> = target.addresses.as_slice().into();
         let connection = Connection::new(addresses, target.password.clone(), shared.op_timeout, clients.len());
         clients.push(identity.clone());
-        tasks.spawn(Worker::new(identity, connection, pause, Arc::clone(shared)).run());
+        tasks.spawn(Worker::new(identity, connection, first, pause, Arc::clone(shared)).run());
     }
     (clients, tasks)
 }

@@ -1,27 +1,23 @@
 //! `tidelock plan`: what `apply` would change.
 
+use crate::applying::saved::Saved;
+use crate::applying::{self, permit};
 use crate::args::{Output, PlanArgs};
-use crate::environment::Opened;
-use crate::exit::{Exit, Failure, Outcome};
-use crate::local::resources;
-use crate::local::vault::OperatorAccount;
+use crate::exit::{Exit, Outcome};
 use crate::printer;
 use crate::settings::Settings;
 
 pub(crate) async fn run(settings: &Settings, args: &PlanArgs) -> Outcome {
-    let opened = Opened::load_checked(settings, &args.environment.file)?;
-    if !opened.state.exists() {
-        return Err(Failure::error(format!(
-            "{} has no local cloud on this machine to compare with",
-            opened.state.id()
-        ))
-        .hint("`tidelock apply FILE` or `tidelock up FILE` starts one"));
-    }
-    let account = OperatorAccount::load(&opened.state)?;
-    let plan = resources::plan(&opened.environment, &account).await?;
+    let (opened, manager) = applying::open(settings, &args.environment.file, &args.which, &args.permissions).await?;
+    let plan = manager.plan(&opened.environment).await?;
+    permit::check(&plan, &manager.context.allow_data_loss)?;
     match args.output {
         Output::Human => printer::data(&plan.render()),
         Output::Json => printer::data_json(&plan)?,
+    }
+    if let Some(out) = &args.out {
+        Saved::keep(out, &opened.file, &args.permissions, &plan)?;
+        printer::say(&format!("kept; to carry out exactly this: tidelock apply {}", out.display()));
     }
     let changes = !plan.is_empty();
     Ok(if changes && args.detailed_exitcode { Exit::Changes } else { Exit::Done })

@@ -13,6 +13,7 @@ use crate::printer;
 use crate::settings::Settings;
 use crate::state::StateDir;
 use crate::topology::Topology;
+use crate::views::moment;
 use crate::views::status::{Shown, document, human, signature};
 
 /// How often `--watch` looks.
@@ -27,12 +28,13 @@ pub(crate) async fn run(settings: &Settings, args: &StatusArgs) -> Outcome {
     if args.watch {
         let mut interrupt = Interrupt::listen()?;
         return tokio::select! {
-            watched = watch(&opened.state, &operator, &topology, args.output) => watched,
+            watched = watch(settings, args, &opened.state, &operator, &topology) => watched,
             () = interrupt.wait() => Ok(Exit::Done),
         };
     }
     let (sites, supervised) = tokio::join!(operator.ask_all(&topology), supervised(&opened.state));
-    let shown = Shown { topology: &topology, sites: &sites, supervised };
+    let shown =
+        Shown { topology: &topology, sites: &sites, supervised, file: opened.named_writer(), now: moment::now() };
     match args.output {
         Output::Human => printer::data(&human(shown)),
         Output::Json => printer::data_json(&document(shown))?,
@@ -45,7 +47,15 @@ async fn supervised(state: &StateDir) -> bool {
 }
 
 /// On a terminal one picture that is drawn anew; elsewhere a report at each change, in JSON one document a line.
-async fn watch(state: &StateDir, operator: &Operator, topology: &Topology, output: Output) -> Outcome {
+async fn watch(
+    settings: &Settings,
+    args: &StatusArgs,
+    state: &StateDir,
+    operator: &Operator,
+    topology: &Topology,
+) -> Outcome {
+    let StatusArgs { environment, output, .. } = args;
+    let (file, output) = (&environment.file, *output);
     let redraw = output == Output::Human && std::io::stdout().is_terminal();
     let mut last = String::new();
     loop {
@@ -53,7 +63,10 @@ async fn watch(state: &StateDir, operator: &Operator, topology: &Topology, outpu
             return Err(Failure::error(format!("{} has been taken down", state.id())));
         }
         let (sites, supervised) = tokio::join!(operator.ask_all(topology), supervised(state));
-        let shown = Shown { topology, sites: &sites, supervised };
+        // The file may be changed meanwhile, by whoever writes the roles back.
+        let current = Opened::load_quietly(settings, file).ok();
+        let named = current.as_ref().and_then(Opened::named_writer);
+        let shown = Shown { topology, sites: &sites, supervised, file: named, now: moment::now() };
         let now = signature(shown);
         match output {
             Output::Human if redraw => printer::data(&format!("{CLEAR}{}", human(shown))),

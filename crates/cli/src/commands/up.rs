@@ -4,6 +4,7 @@ use tidelock_control::cloud_api::WanSettings;
 use tidelock_control::cloud_client::CloudControl;
 use tidelock_control::{CertificateAuthority, Identity};
 
+use crate::applying::writer;
 use crate::args::{EnvironmentFile, LocalSettings, UpArgs};
 use crate::environment::Opened;
 use crate::exit::{Context, Exit, Failure, Outcome};
@@ -11,12 +12,13 @@ use crate::interrupt::Interrupt;
 use crate::local::resources::{self, Applied};
 use crate::local::vault::OperatorAccount;
 use crate::local::workloads::{Arranged, Arrangement};
-use crate::local::{cloud, teardown};
+use crate::local::{cloud, foundations, teardown};
 use crate::operator::Operator;
 use crate::printer;
 use crate::settings::Settings;
 use crate::state::{Lock, Note, to_json, write_private, write_secret};
 use crate::topology::Topology;
+use crate::views::moment;
 use crate::views::status::{Shown, human};
 use crate::wait;
 
@@ -33,7 +35,13 @@ pub(crate) async fn run(settings: &Settings, args: &UpArgs) -> Outcome {
     };
     let operator = Operator::new(&opened.state, &topology)?;
     let sites = operator.ask_all(&topology).await;
-    printer::data(&human(Shown { topology: &topology, sites: &sites, supervised: true }));
+    printer::data(&human(Shown {
+        topology: &topology,
+        sites: &sites,
+        supervised: true,
+        file: opened.named_writer(),
+        now: moment::now(),
+    }));
     printer::say(&next_steps(&topology, args));
     Ok(Exit::Done)
 }
@@ -72,15 +80,27 @@ pub(crate) async fn prepare(opened: &Opened, doing: &str) -> Outcome<Lock> {
 }
 
 /// The local cloud with the environment's resources on it.
-pub(crate) struct Resources {
+struct Resources {
     cloud: CloudControl,
     account: OperatorAccount,
-    pub(crate) applied: Applied,
+    applied: Applied,
 }
 
 /// Starts the local cloud and applies the file. Repeating it changes only what is not as it should be.
-pub(crate) async fn apply_resources(opened: &Opened, local: &LocalSettings, _lock: &Lock) -> Outcome<Resources> {
-    let group = opened.group()?;
+async fn apply_resources(opened: &Opened, local: &LocalSettings, lock: &Lock) -> Outcome<Resources> {
+    let (cloud, account) = start_cloud(opened, local, lock).await?;
+    writer::stays(opened).await?;
+    let applied = resources::apply(opened, opened.group()?, &account).await?;
+    foundations::follow(&account, &opened.environment).await?;
+    Ok(Resources { cloud, account, applied })
+}
+
+/// Starts the local cloud and its regions, or finds them running, with what the file takes as given there.
+pub(crate) async fn start_cloud(
+    opened: &Opened,
+    local: &LocalSettings,
+    _lock: &Lock,
+) -> Outcome<(CloudControl, OperatorAccount)> {
     make_authority(opened)?;
     let cloud = cloud::ensure(&opened.state, local.wan_round_trip).await?;
     for region in &opened.environment.regions {
@@ -92,8 +112,9 @@ pub(crate) async fn apply_resources(opened: &Opened, local: &LocalSettings, _loc
     }
     restore_wan(&cloud, local).await?;
     let account = OperatorAccount::load(&opened.state)?;
-    let applied = resources::apply(&opened.environment, group, &account).await?;
-    Ok(Resources { cloud, account, applied })
+    foundations::directory(&cloud, &opened.environment).await?;
+    foundations::ensure(&account, &opened.environment).await?;
+    Ok((cloud, account))
 }
 
 /// The longest path below the state directory is an engine's socket, and the system limits a socket's path.

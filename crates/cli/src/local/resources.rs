@@ -1,21 +1,16 @@
 //! The environment's resources on the local cloud, through the same ARM path as on Azure.
 
-use std::collections::HashMap;
-use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tidelock_apply::{Event, Progress};
-use tidelock_arm_client::{ARM_SCOPE, ArmClient, Settings};
 use tidelock_model::{Environment, GeoGroup, Location};
-use tidelock_plan::{KeyKind, Plan, PlanContext, Snapshot, Spec, Target, targets};
+use tidelock_plan::{KeyKind, Plan, Snapshot, Spec, Target, targets};
 use tokio_util::sync::CancellationToken;
 
+use crate::applying::{Carrying, Manager};
+use crate::args::{Output, Permissions};
+use crate::environment::Opened;
 use crate::exit::{Context, Failure, Outcome};
 use crate::local::vault::OperatorAccount;
-use crate::printer;
 
 /// The port of a cache's private endpoint.
 const CACHE_PORT: u16 = 10000;
@@ -43,136 +38,39 @@ pub(crate) struct Applied {
     pub(crate) caches: Vec<CacheFacts>,
 }
 
-fn client(account: &OperatorAccount) -> Outcome<ArmClient> {
-    ArmClient::new(account.http.clone(), &account.arm_endpoint, account.tokens(ARM_SCOPE), Settings::default())
-        .context("the management endpoint")
-}
-
-fn plan_context(account: &OperatorAccount) -> PlanContext {
-    PlanContext::new(account.subscription.clone(), account.tenant.clone())
-}
-
-async fn observe(environment: &Environment, account: &OperatorAccount) -> Outcome<Snapshot> {
-    let client = client(account)?;
-    tidelock_apply::observe(&client, environment, &plan_context(account)).await.context("looking at what is there")
-}
-
 /// What has to change now.
 pub(crate) async fn plan(environment: &Environment, account: &OperatorAccount) -> Outcome<Plan> {
-    let snapshot = observe(environment, account).await?;
-    tidelock_plan::plan(environment, &plan_context(account), &snapshot).context("planning")
+    Manager::local(account, &Permissions::default())?.plan(environment).await
 }
 
 /// Makes the resources as the file says, and tells where the group's caches are.
-pub(crate) async fn apply(environment: &Environment, group: &GeoGroup, account: &OperatorAccount) -> Outcome<Applied> {
-    let plan = plan(environment, account).await?;
+pub(crate) async fn apply(opened: &Opened, group: &GeoGroup, account: &OperatorAccount) -> Outcome<Applied> {
+    let environment = &opened.environment;
+    let manager = Manager::local(account, &Permissions::default())?;
+    let plan = manager.plan(environment).await?;
     let changed = plan.work().count();
     if let Some(refused) = plan.refusals().next() {
         return Err(Failure::refused(format!("{}\n{}: {}", plan.render(), refused.address, refused.reason)));
     }
     if changed > 0 {
-        carry_out(&plan, account).await?;
+        let (state, file) = (&opened.state, &opened.file);
+        let carrying = Carrying { manager: &manager, state, doing: "up", file, output: Output::Human };
+        let report = carrying.carry_out(&plan, &CancellationToken::new()).await?;
+        carrying.conclude(&plan, &report)?;
     }
-    let snapshot = observe(environment, account).await?;
-    let caches = facts(environment, group, account, &snapshot)?;
+    let snapshot = manager.observe(environment).await?;
+    let caches = facts(environment, group, &manager, &snapshot)?;
     Ok(Applied { changed, caches })
-}
-
-async fn carry_out(plan: &Plan, account: &OperatorAccount) -> Outcome<()> {
-    let client = client(account)?;
-    let bars = Bars::new();
-    let report = tidelock_apply::apply(plan, &client, &bars, &CancellationToken::new()).await.context("applying")?;
-    bars.finish();
-    if report.is_complete() {
-        return Ok(());
-    }
-    let mut text: Vec<_> = report.failed.iter().map(|failed| format!("{}: {}", failed.address, failed.error)).collect();
-    text.extend(report.skipped.iter().map(|skipped| format!("{}: {}", skipped.address, skipped.because)));
-    Err(Failure::error(format!("not everything could be applied:\n  {}", text.join("\n  ")))
-        .hint("what is done stays; the same command goes on from here"))
-}
-
-/// Steps as progress bars on a terminal, as lines elsewhere.
-struct Bars {
-    multi: Option<MultiProgress>,
-    total: Mutex<Option<ProgressBar>>,
-    running: Mutex<HashMap<String, ProgressBar>>,
-}
-
-impl Bars {
-    fn new() -> Self {
-        let multi = std::io::stderr().is_terminal().then(MultiProgress::new);
-        Self { multi, total: Mutex::default(), running: Mutex::default() }
-    }
-
-    fn line(&self, text: &str) {
-        match &self.multi {
-            // The terminal may be gone; that is no reason to stop applying.
-            Some(multi) => drop(multi.println(text)),
-            None => printer::say(text),
-        }
-    }
-
-    fn begin(&self, steps: usize) {
-        let Some(multi) = &self.multi else { return };
-        let style = ProgressStyle::with_template("  {bar:30} {pos}/{len} {elapsed}");
-        let bar = multi.add(ProgressBar::new(steps as u64));
-        *self.total.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(style.map(|style| bar.clone().with_style(style)).unwrap_or(bar));
-    }
-
-    fn start(&self, address: &str) {
-        let Some(multi) = &self.multi else { return };
-        let bar = multi.add(ProgressBar::new_spinner()).with_message(address.to_owned());
-        bar.enable_steady_tick(Duration::from_millis(120));
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(address.to_owned(), bar);
-    }
-
-    fn end(&self, address: &str) {
-        if let Some(bar) = self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(address) {
-            bar.finish_and_clear();
-        }
-        if let Some(bar) = &*self.total.lock().unwrap_or_else(PoisonError::into_inner) {
-            bar.inc(1);
-        }
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &*self.total.lock().unwrap_or_else(PoisonError::into_inner) {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl Progress for Bars {
-    fn on_event(&self, event: &Event) {
-        match event {
-            Event::Begun { steps } => self.begin(*steps),
-            Event::Started { address, .. } => self.start(address),
-            Event::Finished { address, took } => {
-                self.end(address);
-                self.line(&format!("  {address:<44} {:>5.1} s", took.as_secs_f64()));
-            }
-            // Why is said once, at the end.
-            Event::Failed { address, .. } => {
-                self.end(address);
-                self.line(&format!("  {address:<44}   failed"));
-            }
-            Event::Skipped { address, .. } => self.line(&format!("  {address:<44}  skipped")),
-            Event::Draining { in_flight } => self.line(&format!("  stopping; {in_flight} steps are being finished")),
-        }
-    }
 }
 
 /// Where the group's caches are, from what ARM answered.
 fn facts(
     environment: &Environment,
     group: &GeoGroup,
-    account: &OperatorAccount,
+    manager: &Manager,
     snapshot: &Snapshot,
 ) -> Outcome<Vec<CacheFacts>> {
-    let context = plan_context(account);
-    let all = targets(environment, &context).context("planning")?;
+    let all = targets(environment, &manager.context).context("planning")?;
     group.members.iter().map(|member| cache_facts(&all, snapshot, &member.location, &member.cache.0)).collect()
 }
 

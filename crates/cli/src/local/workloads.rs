@@ -4,18 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use serde::Serialize;
-use tidelock_agent::{AgentConfig, CacheAccess, IdentitySource, PeerConfig, RegisterPlace, VaultAccess};
+use tidelock_agent::{AgentConfig, CacheAccess, IdentitySource, PeerConfig, RegisterMembers, VaultAccess};
 use tidelock_control::cloud_api::{LinkView, ProcessKind, RegionNetwork, RouteSpec, WorkloadSpec};
 use tidelock_control::cloud_client::CloudControl;
 use tidelock_control::{CertificateAuthority, Identity};
-use tidelock_gateway::{CacheEndpoint, GatewayConfig, GatewayLimits, GatewayTimings};
-use tidelock_model::{GeoGroup, Location, Timings};
+use tidelock_gateway::{CacheEndpoint, GatewayConfig, GatewayLimits, GatewayTimings, RemoteDurability};
+use tidelock_model::{Durability, FailoverMode, GeoGroup, Location, Timings};
 use tidelock_secrets::ClientCredential;
 
 use crate::environment::Opened;
 use crate::exit::{Context, Failure, Outcome};
+use crate::local::launch::{check_free, fingerprint};
+use crate::local::names::{self, vault_by_address};
 use crate::local::resources::CacheFacts;
+use crate::local::rolling;
 use crate::local::vault::OperatorAccount;
+use crate::local::voters::register_members;
+use crate::operator::Operator;
 use crate::state::{StateDir, to_json, write_private, write_secret};
 use crate::topology::{CacheSite, Site, Topology};
 
@@ -31,6 +36,9 @@ const PEER_PORT: u16 = 6390;
 /// The secrets that hold the certificates of a region's agent and gateways.
 const AGENT_IDENTITY: &str = "agent-identity";
 const GATEWAY_IDENTITY: &str = "gateway-identity";
+
+/// Another region confirms a write within this, or it is answered as unknown: a round trip around the world, twice.
+const REMOTE_WAIT_MS: u64 = 1000;
 
 /// What is needed to arrange the workloads of an environment.
 pub(crate) struct Arrangement<'a> {
@@ -65,18 +73,18 @@ impl Arrangement<'_> {
         let running = self.running().await?;
         let mut wanted = Wanted { running, names: BTreeSet::new(), changed: 0 };
         let places = self.places().await?;
-        let register = self.register_place(&places)?;
         self.write_identities(&places).await?;
         let links = self.cloud.links().await?;
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let program = program.to_string_lossy().into_owned();
-        // The keeper of the register first: without it nobody else can do anything.
-        let (first, others): (Vec<_>, Vec<_>) = places.iter().partition(|place| *place.location() == register);
-        for place in first.into_iter().chain(others) {
-            let config = self.agent_config(place, &places, &links, &register).await?;
+        let operator = Operator::new(self.state(), &self.topology(&places))?;
+        for place in &places {
+            let config = self.agent_config(place, &places, &links).await?;
             let process =
                 Process { verb: "agent", name: format!("agent-{}", place.location()), listens: vec![place.agent()] };
-            self.run(&program, &process, place.location(), &config, &mut wanted).await?;
+            if self.run(&program, &process, place.location(), &config, &mut wanted).await? == Run::Restarted {
+                rolling::until_back(&operator, place.location()).await;
+            }
         }
         for place in &places {
             for (index, (clients, peers)) in place.gateways.iter().zip(&place.peers).enumerate() {
@@ -87,7 +95,7 @@ impl Arrangement<'_> {
             }
         }
         self.remove_others(&mut wanted).await?;
-        Ok(Arranged { topology: self.topology(&places, register), changed: wanted.changed })
+        Ok(Arranged { topology: self.topology(&places), changed: wanted.changed })
     }
 
     /// Agents and gateways that run now.
@@ -137,11 +145,25 @@ impl Arrangement<'_> {
         Ok(places)
     }
 
-    /// The witness keeps the register; without one, the agent of the first writer does.
-    fn register_place(&self, places: &[Place]) -> Outcome<Location> {
-        let wanted = self.opened.environment.dr.witness_location.as_ref().unwrap_or(&self.group.seed_writer.location);
-        let found = places.iter().find(|place| place.location() == wanted).map(|place| place.location().clone());
-        found.ok_or_else(|| Failure::error(format!("{wanted} is to keep the register, but is no place of this group")))
+    /// Everybody who takes part in the register.
+    fn register_members(&self) -> RegisterMembers {
+        let regions = self.members();
+        let witness = self.opened.environment.dr.witness_location.as_ref();
+        let automatic = self.opened.environment.dr.mode == FailoverMode::Automatic;
+        register_members(&self.founder(), &regions, witness, automatic)
+    }
+
+    /// Whose agent founded the register, or will. A file that follows the roles must neither move the writer nor restart an
+    /// agent.
+    fn founder(&self) -> Location {
+        let topology = Topology::load(self.state()).ok();
+        let founder = topology.map(|topology| topology.founder).filter(|founder| self.members().contains(founder));
+        founder.unwrap_or_else(|| self.group.seed_writer.location.clone())
+    }
+
+    /// The regions with a cache of this group.
+    fn members(&self) -> Vec<Location> {
+        self.caches.iter().map(|cache| cache.location.clone()).collect()
     }
 
     /// Certificates go into each region's own vault; a witness has none and gets a file.
@@ -158,7 +180,7 @@ impl Arrangement<'_> {
                 }
                 continue;
             };
-            let vault = self.account.vault(&cache.vault_url)?;
+            let vault = self.account.vault(&vault_by_address(&cache.vault_url, &place.network))?;
             for (secret, identity) in [(AGENT_IDENTITY, agent), (GATEWAY_IDENTITY, gateway)] {
                 if vault.get_secret(secret).await.context("the region's vault")?.is_none() {
                     let issued = authority.issue(&identity).context("a certificate")?;
@@ -182,13 +204,7 @@ impl Arrangement<'_> {
         self.state().workload_dir(&format!("agent-{}", place.location())).join("identity.pem")
     }
 
-    async fn agent_config(
-        &self,
-        place: &Place,
-        places: &[Place],
-        links: &[LinkView],
-        register: &Location,
-    ) -> Outcome<AgentConfig> {
+    async fn agent_config(&self, place: &Place, places: &[Place], links: &[LinkView]) -> Outcome<AgentConfig> {
         let name = format!("agent-{}", place.location());
         let mut peers = Vec::new();
         for other in places.iter().filter(|other| other.location() != place.location()) {
@@ -198,7 +214,8 @@ impl Arrangement<'_> {
             None => (IdentitySource::File(self.witness_identity_file(place)), None),
             Some(cache) => {
                 let access = CacheAccess {
-                    endpoint: cache.private_endpoint,
+                    endpoint: None,
+                    port: cache.private_endpoint.port(),
                     server_name: cache.server_name.clone(),
                     vault: self.vault_access(place, cache, &name).await?,
                     keeper_secret: cache.keeper_secret.clone(),
@@ -208,20 +225,20 @@ impl Arrangement<'_> {
             }
         };
         Ok(AgentConfig {
+            network: names::inside(&place.network, place.agent()),
             environment: self.opened.environment.id(),
             group: self.group.nickname.clone(),
             location: place.location().clone(),
-            seed_writer: self.group.seed_writer.location.clone(),
+            seed_writer: self.founder(),
             listen: place.agent(),
             state_dir: self.state().workload_dir(&name).join("state"),
             ca_file: self.state().ca_file(),
             identity,
             cache,
-            register: if place.location() == register {
-                RegisterPlace::Here
-            } else {
-                RegisterPlace::At(register.clone())
-            },
+            register: self.register_members(),
+            members: self.members(),
+            automatic: self.opened.environment.dr.mode == FailoverMode::Automatic,
+            policy: self.opened.environment.dr.policy.clone(),
             peers,
             gateways: place.gateways.clone(),
             timings: self.timings(),
@@ -263,6 +280,7 @@ impl Arrangement<'_> {
         let timings = self.timings();
         let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         Ok(GatewayConfig {
+            network: names::inside(&place.network, clients),
             name: name.to_owned(),
             environment: self.opened.environment.id(),
             location: place.location().clone(),
@@ -271,7 +289,8 @@ impl Arrangement<'_> {
             agent: place.agent(),
             ca_pem: self.state().ca_file(),
             cache: CacheEndpoint {
-                address: cache.private_endpoint,
+                address: None,
+                port: cache.private_endpoint.port(),
                 server_name: cache.server_name.clone(),
                 key: cache.key.clone(),
             },
@@ -281,7 +300,20 @@ impl Arrangement<'_> {
                 write_hold_ms: millis(timings.write_hold),
             },
             limits: GatewayLimits::default(),
+            durability: self.durability(&cache.key),
         })
+    }
+
+    /// A replica inside the region is one of those that confirm a write, and does not count.
+    fn durability(&self, cache: &str) -> Option<RemoteDurability> {
+        let environment = &self.opened.environment;
+        let available = environment
+            .regions
+            .iter()
+            .flat_map(|region| region.caches.iter())
+            .any(|(key, found)| key.0 == cache && found.high_availability);
+        (environment.dr.durability == Durability::Remote)
+            .then_some(RemoteDurability { replicas: if available { 2 } else { 1 }, timeout_ms: REMOTE_WAIT_MS })
     }
 
     /// The region's vault and a credential that opens no other; tokens come from the region itself.
@@ -305,10 +337,11 @@ impl Arrangement<'_> {
         location: &Location,
         config: &C,
         wanted: &mut Wanted,
-    ) -> Outcome<()> {
+    ) -> Outcome<Run> {
         let Process { verb, name, listens } = process;
         wanted.names.insert(name.clone());
-        if !wanted.running.contains(name) {
+        let runs = wanted.running.contains(name);
+        if !runs {
             listens.iter().try_for_each(|address| check_free(*address, name))?;
         }
         let file = self.state().workload_dir(name).join(format!("{verb}.json"));
@@ -317,7 +350,7 @@ impl Arrangement<'_> {
         if changed {
             write_private(&file, &content)?;
         }
-        if changed || !wanted.running.contains(name) {
+        if changed || !runs {
             wanted.changed += 1;
         }
         let argv = [program, verb, "--config", &file.to_string_lossy()].map(str::to_owned).to_vec();
@@ -325,10 +358,10 @@ impl Arrangement<'_> {
         let env = BTreeMap::from([("TIDELOCK_CONFIG_FINGERPRINT".to_owned(), fingerprint(&content))]);
         let spec = WorkloadSpec { location: location.clone(), argv, env };
         self.cloud.put_workload(name, &spec).await?;
-        Ok(())
+        Ok(if changed && runs { Run::Restarted } else { Run::Otherwise })
     }
 
-    fn topology(&self, places: &[Place], register: Location) -> Topology {
+    fn topology(&self, places: &[Place]) -> Topology {
         let site = |place: &Place| Site {
             location: place.location().clone(),
             agent: place.agent(),
@@ -336,7 +369,7 @@ impl Arrangement<'_> {
                 name: cache.name.clone(),
                 private_endpoint: cache.private_endpoint,
                 server_name: cache.server_name.clone(),
-                vault_url: cache.vault_url.clone(),
+                vault_url: vault_by_address(&cache.vault_url, &place.network),
                 access_key_secret: cache.access_key_secret.clone(),
                 gateways: place.gateways.clone(),
             }),
@@ -344,7 +377,7 @@ impl Arrangement<'_> {
         Topology {
             environment: self.opened.environment.id(),
             group: self.group.nickname.clone(),
-            register,
+            founder: self.founder(),
             sites: places.iter().map(site).collect(),
         }
     }
@@ -355,6 +388,15 @@ struct Process {
     verb: &'static str,
     name: String,
     listens: Vec<SocketAddr>,
+}
+
+/// What became of a process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    /// It served, and was started again.
+    Restarted,
+    /// It was started, or stays as it was.
+    Otherwise,
 }
 
 /// What is to run, beside what does.
@@ -370,23 +412,4 @@ pub(crate) struct Arranged {
     pub(crate) topology: Topology,
     /// How many processes were started, changed or ended.
     pub(crate) changed: usize,
-}
-
-/// Said at once, and by its name: the process itself could only say it in its log.
-fn check_free(address: SocketAddr, name: &str) -> Outcome<()> {
-    match std::net::TcpListener::bind(address) {
-        Ok(_) => Ok(()),
-        Err(err) => Err(Failure::error(format!("{name} cannot listen on {address}: {err}")).hint(format!(
-            "find out who does with `ss -ltnp 'src {}'`, end it, and run the same command again",
-            address.ip()
-        ))),
-    }
-}
-
-/// Tells one content from another; not a secret and not a signature.
-fn fingerprint(content: &str) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    content.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
 }

@@ -1,16 +1,20 @@
-//! `tidelock status`: roles, epoch, lag, health and endpoints.
+//! `tidelock status`: roles, epoch, lag, health, endpoints, who votes, and what waits for a person.
+
+mod facts;
 
 use serde::Serialize;
 use tidelock_control::agent_api::{AgentStatus, EngineState};
 use tidelock_control::register_api::{LeaseView, RegisterView};
+use tidelock_failover::group::UnixMillis;
 use tidelock_model::Role;
 
 use crate::operator::SiteStatus;
 use crate::topology::Topology;
 use crate::views::table;
+use crate::write_back::NamedWriter;
 
 /// Version of the JSON document.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// What is shown.
 #[derive(Clone, Copy)]
@@ -19,6 +23,10 @@ pub(crate) struct Shown<'a> {
     pub(crate) sites: &'a [SiteStatus],
     /// The local cloud's own process answers: it restarts whatever dies.
     pub(crate) supervised: bool,
+    /// Which writer the file names.
+    pub(crate) file: Option<NamedWriter<'a>>,
+    /// This moment on this machine's wall clock.
+    pub(crate) now: UnixMillis,
 }
 
 /// What the whole environment looks like, for `-o json`.
@@ -33,6 +41,8 @@ pub(crate) struct StatusDocument<'a> {
     writable: bool,
     /// The local cloud's own process answers: it restarts whatever dies.
     supervised: bool,
+    /// What to type so that the file names the writer; none if it does.
+    file_pending: Option<String>,
     register: Option<&'a RegisterView>,
     sites: Vec<SiteDocument<'a>>,
 }
@@ -66,7 +76,7 @@ fn writable(sites: &[SiteStatus]) -> bool {
 }
 
 pub(crate) fn document(shown: Shown<'_>) -> StatusDocument<'_> {
-    let Shown { topology, sites, supervised } = shown;
+    let Shown { topology, sites, supervised, file, .. } = shown;
     let register = newest_register(sites);
     StatusDocument {
         schema_version: SCHEMA_VERSION,
@@ -76,6 +86,7 @@ pub(crate) fn document(shown: Shown<'_>) -> StatusDocument<'_> {
         writer: register.map(|view| view.writer.as_str()),
         writable: writable(sites),
         supervised,
+        file_pending: file.zip(register).and_then(|(file, view)| file.pending(&view.writer)),
         register,
         sites: sites.iter().map(site_document).collect(),
     }
@@ -95,12 +106,17 @@ fn site_document(site: &SiteStatus) -> SiteDocument<'_> {
 
 /// The table for people.
 pub(crate) fn human(shown: Shown<'_>) -> String {
-    let Shown { topology, sites, supervised } = shown;
+    let Shown { topology, sites, supervised, .. } = shown;
     let mut text = headline(topology, sites);
     let mut rows =
         vec![["REGION", "ROLE", "CACHE", "STALENESS", "KEYS", "GATEWAYS", "ENDPOINT"].map(str::to_owned).to_vec()];
     rows.extend(sites.iter().map(row));
     text.push_str(&table::render(&rows));
+    let facts = facts::facts(shown);
+    if !facts.is_empty() {
+        text.push('\n');
+        text.push_str(&table::render(&facts));
+    }
     for note in sites.iter().filter_map(note) {
         text.push_str(&format!("\n{note}\n"));
     }
@@ -124,11 +140,11 @@ pub(crate) fn signature(shown: Shown<'_>) -> String {
 fn headline(topology: &Topology, sites: &[SiteStatus]) -> String {
     let name = format!("{} ({})", topology.environment, topology.group);
     let Some((view, age_ms)) = newest(sites) else {
-        return format!("{name}: no agent answers, or none has heard the register in {}\n\n", topology.register);
+        return format!("{name}: no agent answers, or none has heard the register\n\n");
     };
     let answers = sites.iter().any(|site| site.site.location == view.writer && site.status.is_ok());
     let who = if answers { "holds no lease now" } else { "does not answer" };
-    let writes = match (writable(sites), view.lease) {
+    let writes = match (writable(sites), view.lease_state) {
         (true, _) => format!("{} writes", view.writer),
         (false, LeaseView::Held { at_most_ms }) if at_most_ms > age_ms => {
             format!("{} is the writer, but {who}; its lease may last {} ms more", view.writer, at_most_ms - age_ms)
@@ -140,9 +156,7 @@ fn headline(topology: &Topology, sites: &[SiteStatus]) -> String {
             format!("NO WRITES for {:.1} s: {} is the writer, but {who}", for_ms as f64 / 1000.0, view.writer)
         }
     };
-    let transfer =
-        view.transfer.as_ref().map(|transfer| format!("; a {} to {} is under way", transfer.kind, transfer.to));
-    format!("{name}  epoch {}  {writes}{}\n\n", view.epoch, transfer.unwrap_or_default())
+    format!("{name}  epoch {}  {writes}\n\n", view.epoch)
 }
 
 fn row(site: &SiteStatus) -> Vec<String> {
@@ -202,3 +216,6 @@ fn note(site: &SiteStatus) -> Option<String> {
     }
     status.engine_error.as_ref().map(|error| format!("{location}: the cache does not answer: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,11 @@ async fn wrong_targets_and_commands_in_each_others_way_are_refused() {
     env.run(&["failover", "--to", UK, "--yes"]).code(5).says(&["switchover", "--force"]);
     env.run(&["failover", "--to", UK]).code(5).says(&["--yes"]);
     env.run(&["demo"]).code(5).says(&["up already", "down"]);
-    env.run(&["failback", "--region", UK]).success().says(&["nothing to do"]);
+    env.run(&["failback", "--region", EAST]).success().says(&["is the writer", "nothing to do"]);
+    env.run(&["failback", "--region", UK, "--as-reader"]).success().says(&["follows"]);
+    env.run(&["detach", "--region", EAST, "--yes"]).code(5).says(&["is the writer"]);
+    env.run(&["detach", "--region", UK]).code(5).says(&["--yes"]);
+    env.run(&["failover", "--to", UK, "--yes", "--attest-down", UK]).code(5).says(&["the writer is"]);
     assert_eq!(env.status()["epoch"], 1, "something was changed");
 
     let other = env.file.with_file_name("copy.tfvars");

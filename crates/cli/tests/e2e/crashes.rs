@@ -50,7 +50,7 @@ async fn a_killed_cloud_is_started_again_and_adopts_its_engines() {
         all
     };
     let before = engines(&env);
-    assert_eq!(before.len(), 2, "{before:?}");
+    assert_eq!(before.len(), 4, "a primary and a replica in each region: {before:?}");
     signal(env.pid("cloud"), Signal::KILL);
     // The data path does not need the cloud's management process.
     east.command(&["SET", "kept", "2"]).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_switchover_whose_command_is_killed_comes_to_its_end() {
     kill_when(&env, &["switchover", "--to", UK], Duration::from_millis(250)).await;
     eventually("that somebody writes", || async {
         let status = env.status();
-        if status["writable"] == true && status["register"]["transfer"].is_null() {
+        if status["writable"] == true && status["register"]["saga"].is_null() {
             Ok(())
         } else {
             Err(status.to_string())
@@ -75,7 +75,7 @@ async fn a_switchover_whose_command_is_killed_comes_to_its_end() {
     let mut uk = env.client(UK).await;
     uk.command(&["SET", "k", "v"]).await.unwrap();
     if env.status()["writer"] == EAST {
-        env.run(&["switchover", "--to", UK]).success();
+        env.run(&["switchover", "--to", UK, "--write"]).success();
     }
     assert_eq!(env.status()["writer"], UK);
 }
@@ -91,7 +91,7 @@ async fn a_failover_whose_command_and_agent_are_killed_is_finished_by_the_next_o
         if env.status()["writer"] == UK {
             return Ok(());
         }
-        let ran = env.run(&["failover", "--to", UK, "--yes"]);
+        let ran = env.run(&["failover", "--to", UK, "--yes", "--write"]);
         if ran.output.status.success() { Ok(()) } else { Err(format!("{ran:?}")) }
     })
     .await;

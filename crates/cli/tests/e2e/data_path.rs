@@ -126,7 +126,7 @@ fn listeners(env: &Env) -> BTreeSet<SocketAddr> {
 
 fn status_tells_the_truth(env: &Env) {
     let status = env.status();
-    assert_eq!(status["schema_version"], 1);
+    assert_eq!(status["schema_version"], 2);
     assert_eq!((&status["writer"], &status["epoch"], &status["writable"]), (&EAST.into(), &1.into(), &true.into()));
     let roles: Vec<_> = status["sites"].as_array().unwrap().iter().map(|site| site["status"]["role"].clone()).collect();
     assert_eq!(roles, ["writer".into(), "reader".into(), serde_json::Value::Null]);

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use tidelock_arm_client::{ARM_SCOPE, ArmClient, Settings};
+use tidelock_arm_types::{ResourceId, ResourceKind};
 use tidelock_control::cloud_client::CloudControl;
 use tidelock_drill::{GatewayTarget, Load, LoadSettings, RunningLoad};
 use tidelock_model::{BootClock, Location, SecretString};
@@ -21,6 +23,69 @@ pub(crate) const UK: &str = "uksouth";
 
 pub(crate) fn place(name: &str) -> Location {
     Location::new(name).unwrap()
+}
+
+/// The management endpoint.
+pub(crate) struct Arm {
+    client: ArmClient,
+    subscription: String,
+}
+
+impl Arm {
+    /// The id of what `tail` names in `group`: `Microsoft.Network/virtualNetworks/vnet`.
+    pub(crate) fn id(&self, group: &str, tail: &str) -> ResourceId {
+        let (subscription, tail) = (&self.subscription, tail.trim_start_matches('/'));
+        format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/{tail}").parse().unwrap()
+    }
+
+    /// The id of a resource group.
+    pub(crate) fn group(&self, name: &str) -> ResourceId {
+        format!("/subscriptions/{}/resourceGroups/{name}", self.subscription).parse().unwrap()
+    }
+
+    pub(crate) async fn get(&self, kind: ResourceKind, id: &ResourceId) -> Option<Json> {
+        self.client.get(kind, id).await.unwrap()
+    }
+
+    /// Writes `body`, which may be what was read: what only Azure sets is left out, as in everything that we send.
+    pub(crate) async fn put(&self, kind: ResourceKind, id: &ResourceId, body: &Json) {
+        let mut body = body.clone();
+        leave_out(&mut body, READ_ONLY);
+        if kind == ResourceKind::Nsg {
+            leave_out(&mut body["properties"], READ_ONLY_OF_AN_NSG);
+        }
+        if let Json::Object(members) = &mut body {
+            members.retain(|name, _| name != "name" && name != "id");
+        }
+        self.client.put(kind, id, &body).await.unwrap();
+    }
+
+    pub(crate) async fn delete(&self, kind: ResourceKind, id: &ResourceId) {
+        assert!(self.client.delete(kind, id).await.unwrap(), "{id} is not there");
+    }
+}
+
+/// Microsoft's descriptions mark these as read-only wherever they stand in the kinds that tests change.
+const READ_ONLY: &[&str] = &[
+    "etag",
+    "ipConfigurations",
+    "privateEndpoints",
+    "provisioningState",
+    "resourceGuid",
+    "type",
+    "virtualNetworkLinkState",
+];
+const READ_ONLY_OF_AN_NSG: &[&str] = &["defaultSecurityRules", "networkInterfaces", "subnets"];
+
+fn leave_out(body: &mut Json, names: &[&str]) {
+    match body {
+        Json::Object(members) => {
+            members.retain(|name, _| !names.contains(&name.as_str()));
+            members.values_mut().for_each(|member| leave_out(member, names));
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| leave_out(item, names)),
+        _ => {}
+    }
 }
 
 /// An environment's directory, its file and the program. Dropping it takes everything down.
@@ -57,7 +122,7 @@ impl Env {
     /// `tidelock VERB FILE ARGUMENTS...`
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         #[allow(clippy::disallowed_methods)] // the program under test is run as a person runs it
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidelock"));
+        let mut command = Command::new(program());
         command.env("TIDELOCK_STATE_DIR", self.state_dir()).env_remove("RUST_LOG").stdin(Stdio::null());
         let (verb, rest) = arguments.split_first().unwrap();
         command.arg(verb).arg(&self.file).args(rest);
@@ -115,6 +180,22 @@ impl Env {
         let cache = &self.site(region)["cache"];
         let vault = tidelock_secrets::VaultClient::new(http, cache["vault_url"].as_str().unwrap(), tokens).unwrap();
         vault.get_secret(cache["access_key_secret"].as_str().unwrap()).await.unwrap().expect("the access key")
+    }
+
+    /// The management endpoint, as a person with every right sees it.
+    pub(crate) fn arm(&self) -> Arm {
+        let operator = tidelock_local_cloud::OperatorCredential::load(&self.environment_dir().join("cloud"));
+        let operator = operator.unwrap().expect("the cloud has come up");
+        let http = tidelock_secrets::http_client(&self.ca()).unwrap();
+        let credential = tidelock_secrets::ClientCredential {
+            token_endpoint: format!("{}/{}/oauth2/v2.0/token", operator.arm_endpoint, operator.tenant),
+            tenant: operator.tenant,
+            client_id: operator.client_id,
+            client_secret: operator.client_secret,
+        };
+        let tokens = tidelock_secrets::TokenSource::new(http.clone(), credential, ARM_SCOPE);
+        let client = ArmClient::new(http, &operator.arm_endpoint, tokens, Settings::default()).unwrap();
+        Arm { client, subscription: operator.subscription_id }
     }
 
     pub(crate) fn ca(&self) -> Vec<u8> {
@@ -184,6 +265,11 @@ impl Drop for Env {
             panic!("{ran:?}");
         }
     }
+}
+
+/// The program under test; `TIDELOCK_BIN` names another one, such as a copy that no build replaces meanwhile.
+fn program() -> PathBuf {
+    std::env::var_os("TIDELOCK_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_tidelock")), PathBuf::from)
 }
 
 fn print_logs(dir: &Path) {

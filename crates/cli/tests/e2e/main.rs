@@ -4,10 +4,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
+mod apply;
+mod apply_faults;
+mod azure;
 mod bad_input;
 mod crashes;
 mod data_path;
 mod engine_restart;
 mod harness;
+mod keys;
+mod names;
 mod region_loss;
+mod resources;
+mod roles;
 mod switchover;
+mod third_region;

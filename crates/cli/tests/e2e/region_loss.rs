@@ -16,7 +16,7 @@ async fn the_other_region_takes_over_and_the_dead_one_returns_as_a_reader() {
     env.cloud().kill_region(&place(EAST)).await.unwrap();
     env.run(&["failover", "--to", EAST, "--yes"]).code(5).says(&["agent does not answer"]);
     env.run(&["failover", "--to", UK]).code(5).says(&["at risk", "--yes"]);
-    env.run(&["failover", "--to", UK, "--yes"]).success().says(&["epoch 2", "may be lost"]);
+    env.run(&["failover", "--to", UK, "--yes", "--write"]).success().says(&["epoch 2", "at risk", "quorum"]);
     load.wait_for_ack(Some(&place(UK)), BootClock.now(), PATIENCE).await.unwrap();
     let history = load.stop().await.unwrap();
 
@@ -38,9 +38,9 @@ async fn the_other_region_takes_over_and_the_dead_one_returns_as_a_reader() {
 
 /// Its engine once took a full copy from a leader: nothing of that may be on disk and be loaded at the next start.
 async fn a_region_that_was_a_follower_comes_back_empty_too(env: &Env) {
-    env.run(&["switchover", "--to", EAST]).success();
+    env.run(&["switchover", "--to", EAST, "--write"]).success();
     env.cloud().kill_region(&place(EAST)).await.unwrap();
-    env.run(&["failover", "--to", UK, "--yes"]).success().says(&["epoch 4"]);
+    env.run(&["failover", "--to", UK, "--yes", "--write"]).success().says(&["epoch 4"]);
     env.cloud().start_region(&place(EAST)).await.unwrap();
     until_follows(env).await;
 }

@@ -16,7 +16,7 @@ async fn a_switchover_under_load_loses_nothing_and_clients_stay_connected() {
         let load = env.load().await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         let commanded = load.mark("switchover", None).unwrap();
-        env.run(&["switchover", "--to", to]).success().says(&[to, &format!("epoch {}", number + 2)]);
+        env.run(&["switchover", "--to", to, "--write"]).success().says(&[to, &format!("epoch {}", number + 2)]);
         for region in [EAST, UK] {
             let now = tidelock_model::Clock::now(&BootClock);
             load.wait_for_ack(Some(&place(region)), now, PATIENCE).await.unwrap();
@@ -48,7 +48,7 @@ async fn expiring_keys_do_not_keep_the_old_writer_aside() {
             let lifetime = (200 + number * 4).to_string();
             east.command(&["SET", &format!("short:{to}:{number}"), "x", "PX", &lifetime]).await.unwrap();
         }
-        env.run(&["switchover", "--to", to]).success();
+        env.run(&["switchover", "--to", to, "--write"]).success();
         eventually("that the old writer follows", || async {
             let status = env.status();
             let states = [0, 1].map(|site| status["sites"][site]["status"]["engine"]["state"].clone());
@@ -62,28 +62,34 @@ async fn expiring_keys_do_not_keep_the_old_writer_aside() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switchover_to_a_reader_that_is_cut_off_is_refused_and_the_writer_goes_on() {
     let env = Env::up();
-    let engine = env
-        .processes()
-        .into_iter()
-        .map(|(name, _)| name)
-        .find(|name| name.contains("engine") && name.contains("replica"));
-    let engine = engine.unwrap_or_else(|| panic!("no engine of uksouth among {:?}", env.processes()));
-    // Stopped, not killed: its connections stay open and nothing answers.
-    env.cloud().signal_process(&engine, tidelock_control::cloud_api::KillSignal::Stop).await.unwrap();
+    // Both engines of the region: if one of them lived, it would take over.
+    let engines: Vec<_> =
+        env.processes().into_iter().map(|(name, _)| name).filter(|name| is_engine_of_uk(name)).collect();
+    assert!(!engines.is_empty(), "no engine of uksouth among {:?}", env.processes());
+    // Stopped, not killed: their connections stay open and nothing answers.
+    for engine in &engines {
+        env.cloud().signal_process(engine, tidelock_control::cloud_api::KillSignal::Stop).await.unwrap();
+    }
     eventually("that the reader's engine is missed", || async {
         let status = env.status();
         let error = &status["sites"][1]["status"]["engine_error"];
         if error.is_null() { Err(status["sites"][1].to_string()) } else { Ok(()) }
     })
     .await;
-    env.run(&["switchover", "--to", UK]).code(5).says(&["does not answer"]);
+    env.run(&["switchover", "--to", UK]).code(5).says(&["not fit to be writer"]);
     let mut east = env.client(EAST).await;
     east.command(&["SET", "still", "writing"]).await.unwrap();
     assert_eq!(env.status()["epoch"], 1);
-    env.cloud().signal_process(&engine, tidelock_control::cloud_api::KillSignal::Cont).await.unwrap();
+    for engine in &engines {
+        env.cloud().signal_process(engine, tidelock_control::cloud_api::KillSignal::Cont).await.unwrap();
+    }
     eventually("that the switchover works again", || async {
-        let ran = env.run(&["switchover", "--to", UK]);
+        let ran = env.run(&["switchover", "--to", UK, "--write"]);
         if ran.output.status.success() { Ok(()) } else { Err(format!("{ran:?}")) }
     })
     .await;
+}
+
+fn is_engine_of_uk(name: &str) -> bool {
+    name.contains("engine") && name.contains("replica")
 }

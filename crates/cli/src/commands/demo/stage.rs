@@ -20,6 +20,7 @@ use crate::operator::Operator;
 use crate::printer;
 use crate::state::Lock;
 use crate::topology::Topology;
+use crate::views::moment;
 use crate::views::status::{Shown, human};
 
 /// How long a client waits for one answer.
@@ -46,7 +47,13 @@ impl Stage {
         let sites = operator.ask_all(&topology).await;
         let took = clock.now().saturating_since(started);
         printer::say(&format!("  ready after {:.1} s\n", took.as_secs_f64()));
-        printer::say(&human(Shown { topology: &topology, sites: &sites, supervised: true }));
+        printer::say(&human(Shown {
+            topology: &topology,
+            sites: &sites,
+            supervised: true,
+            file: opened.named_writer(),
+            now: moment::now(),
+        }));
         let mut targets = Vec::new();
         for (site, cache) in topology.regions() {
             targets.push(GatewayTarget {

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tidelock_control::agent_api::{SagaOutcome, SagaRequest, SagaView};
-use tidelock_control::register_api::{RegisterView, TransferKind};
+use tidelock_control::agent_api::{SagaKind, SagaRequest};
+use tidelock_control::register_api::{RegisterView, SagaView};
 use tidelock_drill::{History, Op, Window, longest_write_gap, loss, outage_after, reads};
+use tidelock_failover::group::Outcome as SagaEnd;
 use tidelock_model::{BootTime, Location};
 use tidelock_redis_client::Client;
 
@@ -16,6 +17,7 @@ use crate::commands::role_change;
 use crate::exit::{Context, Failure, Outcome};
 use crate::printer;
 use crate::views;
+use crate::views::moment;
 use crate::views::status::{Shown, human};
 use crate::wait;
 
@@ -92,11 +94,19 @@ fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1000.0
 }
 
-async fn move_writer(stage: &Stage, view: &RegisterView, to: &Location, kind: TransferKind) -> Outcome<SagaView> {
-    let request = SagaRequest { kind, expected: view.epoch, force: false };
+async fn move_writer(stage: &Stage, view: &RegisterView, to: &Location, kind: SagaKind) -> Outcome<SagaView> {
+    let request = SagaRequest {
+        id: role_change::new_id(),
+        kind,
+        to: to.clone(),
+        expected: view.epoch,
+        force: false,
+        accept_loss: false,
+        attest_down: false,
+    };
     let saga = role_change::carry_out(&stage.operator, to, &request, Output::Human).await?;
     match &saga.outcome {
-        Some(SagaOutcome::Done { .. }) => Ok(saga),
+        Some(SagaEnd::Done) => Ok(saga),
         _ => Err(Failure::error(format!("the {kind} to {to} did not succeed: {}", views::saga::summary(&saga)))),
     }
 }
@@ -108,7 +118,7 @@ pub(super) async fn switchover(stage: &Stage, number: u32, log: Option<&Path>) -
     let load = stage.load().await?;
     tokio::time::sleep(CALM).await;
     let commanded = load.mark("switchover commanded", Some(&reader)).context("the clients")?;
-    move_writer(stage, &view, &reader, TransferKind::Switchover).await?;
+    move_writer(stage, &view, &reader, SagaKind::Switchover).await?;
     for (site, _) in stage.topology.regions() {
         load.wait_for_ack(Some(&site.location), stage.now(), RECOVERY_LIMIT).await.context("after the switchover")?;
     }
@@ -124,7 +134,7 @@ pub(super) async fn switchover(stage: &Stage, number: u32, log: Option<&Path>) -
         longest_write_gap(&history, Some(&site.location), Window::since(commanded)).map(|gap| gap.lasted)
     });
     let measured = Switchover {
-        from: view.writer,
+        from: view.writer.clone(),
         to: reader,
         acknowledged: lost.acked,
         lost: lost.lost.len() as u64,
@@ -149,7 +159,7 @@ pub(super) async fn region_loss(stage: &Stage, number: u32, log: Option<&Path>) 
     let killed = load.mark("region killed", Some(&dead)).context("the clients")?;
     stage.vanish(&dead).await?;
     let commanded = load.mark("failover commanded", Some(&survivor)).context("the clients")?;
-    let saga = move_writer(stage, &view, &survivor, TransferKind::Failover).await?;
+    let saga = move_writer(stage, &view, &survivor, SagaKind::Failover).await?;
     load.wait_for_ack(Some(&survivor), stage.now(), RECOVERY_LIMIT).await.context("after the failover")?;
     tokio::time::sleep(CALM).await;
     let mut history = load.stop().await.context("the clients")?;
@@ -174,7 +184,7 @@ pub(super) async fn region_loss(stage: &Stage, number: u32, log: Option<&Path>) 
         lost_span: lost.span.map(|span| killed.saturating_since(span.first_sent)),
         unknown: lost.unknown_applied + lost.unknown_absent,
         denied_but_applied: lost.denied_but_applied.len() as u64,
-        at_risk: saga.at_risk_ms.map(Duration::from_millis),
+        at_risk: saga.saga.at_risk.and_then(|risk| risk.window_ms).map(Duration::from_millis),
         dead: dead.clone(),
         survivor,
     };
@@ -183,7 +193,13 @@ pub(super) async fn region_loss(stage: &Stage, number: u32, log: Option<&Path>) 
     stage.reappear(&dead).await?;
     wait::until_ready(&stage.operator, &stage.topology).await?;
     let sites = stage.operator.ask_all(&stage.topology).await;
-    printer::say(&human(Shown { topology: &stage.topology, sites: &sites, supervised: true }));
+    printer::say(&human(Shown {
+        topology: &stage.topology,
+        sites: &sites,
+        supervised: true,
+        file: None,
+        now: moment::now(),
+    }));
     Ok(measured)
 }
 

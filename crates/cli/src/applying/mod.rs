@@ -1,0 +1,239 @@
+//! Comparing the file with what a management endpoint answers, and making the difference: what `plan`, `apply`, `up`, `drift`
+//! and `destroy` share.
+
+pub(crate) mod azure;
+pub(crate) mod bars;
+pub(crate) mod journal;
+pub(crate) mod permit;
+pub(crate) mod saved;
+pub(crate) mod writer;
+
+use std::path::Path;
+
+use tidelock_apply::{Claim, Claimant, Event, Progress, Report};
+use tidelock_arm_client::{ARM_SCOPE, ArmClient, Settings as ClientSettings};
+use tidelock_model::Environment;
+use tidelock_plan::{Plan, PlanContext, Refusal, Snapshot};
+use tokio_util::sync::CancellationToken;
+
+use self::bars::Bars;
+use self::journal::Journal;
+use crate::args::{CloudKind, Output, Permissions, WhichCloud};
+use crate::environment::Opened;
+use crate::exit::{Context, Failure, Outcome};
+use crate::interrupt::Interrupt;
+use crate::local::vault::OperatorAccount;
+use crate::printer;
+use crate::settings::Settings;
+use crate::state::StateDir;
+use crate::views::moment;
+
+/// A management endpoint, and what a plan for it may do.
+pub(crate) struct Manager {
+    pub(crate) client: ArmClient,
+    pub(crate) context: PlanContext,
+}
+
+impl Manager {
+    /// The local cloud's.
+    pub(crate) fn local(account: &OperatorAccount, permissions: &Permissions) -> Outcome<Self> {
+        let tokens = account.tokens(ARM_SCOPE);
+        let client = ArmClient::new(account.http.clone(), &account.arm_endpoint, tokens, ClientSettings::default())
+            .context("the management endpoint")?;
+        let mut context = PlanContext::new(account.subscription.clone(), account.tenant.clone());
+        context.allow_data_loss = permissions.addresses();
+        context.adopt = permissions.adopt;
+        Ok(Self { client, context })
+    }
+
+    pub(crate) async fn observe(&self, environment: &Environment) -> Outcome<Snapshot> {
+        tidelock_apply::observe(&self.client, environment, &self.context).await.context("looking at what is there")
+    }
+
+    /// What has to change now.
+    pub(crate) async fn plan(&self, environment: &Environment) -> Outcome<Plan> {
+        let snapshot = self.observe(environment).await?;
+        tidelock_plan::plan(environment, &self.context, &snapshot).context("planning")
+    }
+}
+
+/// An environment, and the way to its resources: Azure, or a local cloud that has been started before.
+pub(crate) async fn open(
+    settings: &Settings,
+    file: &Path,
+    which: &WhichCloud,
+    permissions: &Permissions,
+) -> Outcome<(Opened, Manager)> {
+    if which.cloud == CloudKind::Azure {
+        let opened = azure::load(settings, file)?;
+        let manager = azure::manager(which, permissions).await?;
+        return Ok((opened, manager));
+    }
+    let opened = Opened::load_checked(settings, file)?;
+    if !opened.state.exists() {
+        return Err(Failure::error(format!(
+            "{} has no local cloud on this machine to compare with",
+            opened.state.id()
+        ))
+        .hint("`tidelock apply FILE` or `tidelock up FILE` starts one"));
+    }
+    let account = OperatorAccount::load(&opened.state)?;
+    let manager = Manager::local(&account, permissions)?;
+    Ok((opened, manager))
+}
+
+/// Refuses what has come since the plan was shown or kept: nobody has seen it. What is not needed any more is no matter.
+fn refuse_if_more(seen: &Plan, plan: &Plan) -> Outcome<()> {
+    let known = |step: &&tidelock_plan::Step| {
+        seen.step(&step.address).is_some_and(|before| {
+            (before.action, before.data, &before.resource_id) == (step.action, step.data, &step.resource_id)
+                && before.request == step.request
+        })
+    };
+    match plan.work().find(|step| !known(step)) {
+        None => Ok(()),
+        Some(step) => Err(Failure::refused(format!(
+            "something has changed meanwhile: {} is to be done now ({}), which was not when this began; nothing was changed",
+            step.address, step.reason
+        ))
+        .hint("look at the plan again, then repeat this")),
+    }
+}
+
+/// Who carries a plan out, and how it is told.
+pub(crate) struct Carrying<'a> {
+    pub(crate) manager: &'a Manager,
+    pub(crate) state: &'a StateDir,
+    /// The verb.
+    pub(crate) doing: &'static str,
+    /// The file as it was typed.
+    pub(crate) file: &'a Path,
+    pub(crate) output: Output,
+}
+
+impl Carrying<'_> {
+    /// Notes each step in the journal, and shows it.
+    pub(crate) async fn carry_out(&self, plan: &Plan, cancel: &CancellationToken) -> Outcome<Report> {
+        let journal = Journal::begin(self.state, self.doing, self.file)?;
+        self.with_journal(plan, &journal, cancel).await
+    }
+
+    async fn with_journal(&self, plan: &Plan, journal: &Journal, cancel: &CancellationToken) -> Outcome<Report> {
+        let bars = Bars::new();
+        let stream = |event: &Event| drop(printer::data_json_line(event));
+        let shown: &dyn Progress = if self.output == Output::Json { &stream } else { &bars };
+        let both = |event: &Event| {
+            journal.on_event(event);
+            shown.on_event(event);
+        };
+        let report = tidelock_apply::apply(plan, &self.manager.client, &both, cancel).await;
+        bars.finish();
+        journal.end();
+        match report {
+            Ok(report) => Ok(report),
+            Err(refused) => Err(Failure::refused(refused.to_string())),
+        }
+    }
+
+    /// The same under a claim on the environment, finishing what is in flight when it is interrupted.
+    pub(crate) async fn claimed(
+        &self,
+        make: impl AsyncFn() -> Outcome<Plan>,
+        first: Plan,
+        force_unlock: Option<&str>,
+        interrupt: &mut Interrupt,
+    ) -> Outcome<(Plan, Report)> {
+        let journal = Journal::begin(self.state, self.doing, self.file)?;
+        let me = Claimant {
+            id: journal.id().to_owned(),
+            host: host_name(),
+            earlier: journal::ids(self.state),
+            now: moment::now().0 / 1000,
+        };
+        let claim = match Claim::take(&self.manager.client, &first, &me, force_unlock).await {
+            Ok(claim) => claim,
+            Err(held) => {
+                journal.end();
+                return Err(Failure::refused(held.to_string())
+                    .hint("wait until it has ended; if it has died, repeat this with --force-unlock ID"));
+            }
+        };
+        // Somebody may have changed something before the claim was ours.
+        let again = if claim.is_held() { make().await } else { Ok(first.clone()) };
+        let again = again.and_then(|plan| {
+            refuse_if_refused(&plan)?;
+            refuse_if_more(&first, &plan)?;
+            Ok(plan)
+        });
+        let (plan, report) = match again {
+            Ok(plan) => {
+                let report = self.until_interrupted(&plan, &journal, interrupt).await;
+                (plan, report)
+            }
+            Err(failure) => {
+                journal.end();
+                (first, Err(failure))
+            }
+        };
+        claim.release(&self.manager.client).await;
+        Ok((plan, report?))
+    }
+
+    async fn until_interrupted(&self, plan: &Plan, journal: &Journal, interrupt: &mut Interrupt) -> Outcome<Report> {
+        let cancel = CancellationToken::new();
+        let work = self.with_journal(plan, journal, &cancel);
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                report = &mut work => return report,
+                () = interrupt.wait() => {
+                    if cancel.is_cancelled() {
+                        let failure = Failure::interrupted("interrupted again: what is in flight goes on without this command");
+                        return Err(failure.hint(self.goes_on()));
+                    }
+                    cancel.cancel();
+                }
+            }
+        }
+    }
+
+    fn goes_on(&self) -> String {
+        format!("`tidelock {} {}` goes on from what is there then", self.doing, self.file.display())
+    }
+
+    /// Failures and interruptions of a report; how many steps were left because something could not be read.
+    pub(crate) fn conclude(&self, plan: &Plan, report: &Report) -> Outcome<usize> {
+        let mut text: Vec<_> =
+            report.failed.iter().map(|failed| format!("{}: {}", failed.address, failed.error)).collect();
+        if report.cancelled {
+            let (done, left) = (report.done.len(), report.skipped.len());
+            let failed = text.iter().fold(String::new(), |all, line| format!("{all}\n  {line}"));
+            return Err(Failure::interrupted(format!(
+                "interrupted; {done} steps are done, {left} were not begun{failed}"
+            ))
+            .hint(self.goes_on()));
+        }
+        if !report.failed.is_empty() {
+            text.extend(report.skipped.iter().map(|skipped| format!("{}: {}", skipped.address, skipped.because)));
+            return Err(Failure::error(format!("not everything could be applied:\n  {}", text.join("\n  ")))
+                .hint(format!("what is done stays; {}", self.goes_on())));
+        }
+        Ok(plan.refusals().count())
+    }
+}
+
+/// A plan that holds a step which somebody has to decide on is not begun.
+pub(crate) fn refuse_if_refused(plan: &Plan) -> Outcome<()> {
+    let decisive = |refusal| !matches!(refusal, Some(Refusal::Unreadable | Refusal::Blocked));
+    match plan.refusals().find(|step| decisive(step.refusal)) {
+        None => Ok(()),
+        Some(step) => Err(Failure::refused(format!("{}\n{}: {}", plan.render(), step.address, step.reason))),
+    }
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // It becomes a word in a tag.
+    let name: String = name.trim().chars().filter(|c| !c.is_whitespace()).collect();
+    if name.is_empty() { "unknown".to_owned() } else { name }
+}

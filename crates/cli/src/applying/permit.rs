@@ -1,0 +1,43 @@
+//! Permission to lose data: by an exact address, given beforehand or typed when asked. Nothing else implies it.
+
+use std::collections::BTreeSet;
+
+use tidelock_plan::Plan;
+
+use crate::exit::{Failure, Outcome};
+use crate::printer;
+
+/// That every given address is one of the plan's. One that has nothing to lose any more is no error: the same command may be
+/// repeated after it was cut off.
+pub(crate) fn check(plan: &Plan, given: &BTreeSet<String>) -> Outcome<()> {
+    let known = plan.permissions();
+    let stray = |address: &&String| !known.contains(address.as_str()) && plan.step(address).is_none();
+    let Some(unknown) = given.iter().find(stray) else { return Ok(()) };
+    if known.is_empty() {
+        printer::say(&format!("nothing in this plan loses data; --allow-data-loss {unknown} allows nothing"));
+        return Ok(());
+    }
+    let list = known.into_iter().fold(String::new(), |all, address| format!("{all}\n  {address}"));
+    Err(Failure::error(format!(
+        "--allow-data-loss {unknown}: the plan has no such address; these would lose data:{list}"
+    ))
+    .hint("`tidelock plan FILE` shows what each of them would lose"))
+}
+
+/// Asks a person for each address that would lose data; returns those that were typed exactly, none if one was not.
+pub(crate) fn ask(plan: &Plan, given: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+    let wanted: Vec<&str> = plan.permissions().into_iter().filter(|address| !given.contains(*address)).collect();
+    if wanted.is_empty() || !printer::can_ask() {
+        return None;
+    }
+    printer::say(&plan.render());
+    let mut typed = BTreeSet::new();
+    for address in wanted {
+        let answer = printer::ask(&format!("DATA LOSS. To let it happen, type {address}:"))?;
+        if answer != address {
+            return None;
+        }
+        typed.insert(answer);
+    }
+    Some(typed)
+}
