@@ -8,7 +8,7 @@ TFVARS ?= envs/dev.tfvars
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TIDELOCK := $(TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/tidelock
 
-.PHONY: help demo test engine build fmt lint generate terraform-check terraform-e2e deny fuzz bench-check clean toolchain
+.PHONY: help demo test model engine build fmt lint generate terraform-check terraform-e2e deny fuzz bench-check bench-plan trials clean toolchain
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -16,13 +16,11 @@ help: ## this list
 demo: engine build ## two regions on this machine: switchover, loss of a region, failover, with a measured report
 	@$(TIDELOCK) demo $(TFVARS)
 
-test: engine toolchain ## every test, on real Redis or Valkey processes
-	@if cargo nextest --version >/dev/null 2>&1; then \
-	  cargo test --locked --workspace --doc --quiet && \
-	  cargo nextest run --locked --workspace --profile $(if $(CI),ci,default); \
-	else \
-	  cargo test --locked --workspace --no-fail-fast; \
-	fi
+test: engine toolchain ## every test, on real Redis or Valkey processes; what they say to the local cloud, beside Microsoft's descriptions
+	@scripts/test.sh
+
+model: toolchain ## explore the model of docs/protocol.md and hunt its planted bugs (BOUNDS=large for the long run, TRACE=trace)
+	cargo run --locked --release --quiet -p tidelock-protocol-model -- $(or $(BOUNDS),small) $(TRACE)
 
 engine: ## install redis-server or valkey-server if there is none (its service stays off)
 	@scripts/ensure-engine.sh
@@ -47,12 +45,47 @@ terraform-check: toolchain ## the Terraform module, as far as that needs no prov
 	@terraform/tests/check.sh
 	cargo test --locked --quiet -p tidelock-generate
 
-terraform-e2e: ## the Terraform module with the azurerm provider, where TIDELOCK_AZURERM_MIRROR names a mirror of it
-	@terraform/tests/e2e.sh
+terraform-e2e: engine build ## the Terraform module with the azurerm provider on a local cloud, where TIDELOCK_AZURERM_MIRROR names a mirror of it
+	@TIDELOCK=$(abspath $(TIDELOCK)) terraform/tests/e2e.sh
 
 bench-check: toolchain ## how long a file of 1,000 caches takes to check, beside terraform plan
 	cargo build --locked --release -p tidelock
 	TIDELOCK_BIN=$(TARGET_DIR)/release/tidelock cargo bench --locked -p tidelock-config --bench check
+
+.PHONY: bench-terraform
+bench-terraform: engine toolchain ## plan and apply beside terraform with azurerm, on one local cloud, where TIDELOCK_AZURERM_MIRROR names a mirror of it
+	cargo build --locked --release -p tidelock
+	@TIDELOCK=$(abspath $(TARGET_DIR))/release/tidelock bench/terraform.sh
+
+bench-plan: toolchain ## how long planning takes after reading, of up to 2,000 caches, with the plot of docs/performance.md (or SVG=FILE)
+	GROWTH_SVG=$(abspath $(or $(SVG),docs/performance/plan.svg)) cargo bench --locked -p tidelock-plan --bench growth
+
+trials: engine toolchain ## failover, measured: SCENARIO=region-loss-kill (see docs/measurements/failover.md) RUNS=5 DELAY_MS=0 WRITERS=100
+	@set -e; kept=$$(mktemp -d /tmp/trials.XXXXXX); trap 'rm -rf "$$kept"' EXIT; \
+	cargo build --locked --release -p tidelock; \
+	cargo test --locked --release -p tidelock --test trials --no-run; \
+	cp $(TARGET_DIR)/release/tidelock $$kept/; \
+	TIDELOCK_BIN=$$kept/tidelock TRIAL=$(or $(SCENARIO),region-loss-kill) TRIAL_RUNS=$(RUNS) TRIAL_DELAY_MS=$(DELAY_MS) TRIAL_WRITERS=$(WRITERS) \
+	  $(if $(JSON),TRIAL_JSON=$(abspath $(JSON))) \
+	  cargo test --locked --release --quiet -p tidelock --test trials -- --ignored --exact measure --nocapture
+
+.PHONY: sim sim-full sim-replay
+
+# The simulation's seeds, every crash, every planted bug; output is shown, so that one sees what was run.
+SIM = cargo test --locked --package tidelock-failover --features planted-bugs --test sim
+
+sim: toolchain ## failover in a simulated world: SEEDS=320 seeds, a crash at every journal boundary, every planted bug
+	TIDELOCK_SIM_SEEDS=$(or $(SEEDS),320) $(SIM) -- --nocapture
+
+sim-full: toolchain ## the same with 10,000 seeds and more networks for each crash, optimised
+	TIDELOCK_SIM_SEEDS=$(or $(SEEDS),10000) TIDELOCK_SIM_ROUNDS=$(or $(ROUNDS),5) $(SIM) --release -- --nocapture
+
+sim-replay: toolchain ## one seed again, with a trace: TIDELOCK_SIM_SEED=7 make sim-replay
+	$(SIM) -- --ignored --nocapture --exact checks::replay::replay
+
+.PHONY: sdk
+sdk: engine build ## Microsoft's own Python clients against the local cloud, every call (needs Python 3.10 and a package index)
+	@TIDELOCK=$(abspath $(TIDELOCK)) SDK_ENVIRONMENT=$(abspath $(TARGET_DIR))/sdk conformance/run.sh
 
 deny: ## licences, banned crates and sources of every dependency (needs cargo-deny)
 	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
