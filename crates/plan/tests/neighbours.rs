@@ -267,14 +267,37 @@ fn a_networks_range_grows_in_place_and_keeps_its_subnets() {
     let mut environment = whole();
     let mut snapshot = complete(&environment);
     let network = snapshot.vnets.values_mut().next().unwrap();
-    network.properties.rest.insert("subnets".to_owned(), json!([{"name": "snet-redis"}]));
+    let guard = json!({"id": "/guard"});
+    let subnets = json!([{
+        "name": "snet-redis",
+        "etag": "1",
+        "type": "Microsoft.Network/virtualNetworks/subnets",
+        "properties": {
+            "addressPrefix": "10.20.1.0/24",
+            "provisioningState": "Succeeded",
+            "networkSecurityGroup": guard,
+            "privateEndpoints": [{"id": "/endpoint"}],
+            "serviceEndpoints": [{"service": "Microsoft.Storage", "provisioningState": "Succeeded"}],
+        },
+    }]);
+    network.properties.rest.insert("subnets".to_owned(), subnets);
+    network.properties.rest.insert("resourceGuid".to_owned(), json!("1"));
     first(&mut environment).vnets.get_mut("main").unwrap().address_space.push("10.21.0.0/16".to_owned());
     let plan = planned(&environment, &snapshot);
     let step = plan.step("eastus2/vnet/main").unwrap();
     let properties = &step.request.as_ref().unwrap().body["properties"];
     assert_eq!(step.action, Action::Update);
     assert_eq!(properties["addressSpace"]["addressPrefixes"], json!(["10.20.0.0/16", "10.21.0.0/16"]));
-    assert_eq!(properties["subnets"], json!([{"name": "snet-redis"}]), "a PUT without them would remove them");
+    let kept = json!([{
+        "name": "snet-redis",
+        "properties": {
+            "addressPrefix": "10.20.1.0/24",
+            "networkSecurityGroup": guard,
+            "serviceEndpoints": [{"service": "Microsoft.Storage"}],
+        },
+    }]);
+    assert_eq!(properties["subnets"], kept, "a PUT without them would remove them; what only Azure writes is not sent");
+    assert_eq!(properties.get("resourceGuid"), None);
 }
 
 #[test]

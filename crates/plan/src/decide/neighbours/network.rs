@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use tidelock_arm_types::{
-    AddressSpace, NetworkSecurityGroup, NetworkSecurityGroupProperties, ResourceId, SecurityRule as ArmRule,
+    AddressSpace, NetworkSecurityGroup, NetworkSecurityGroupProperties, ResourceId, Rest, SecurityRule as ArmRule,
     SecurityRuleProperties, SubResource, Subnet, SubnetProperties, VirtualNetwork, VirtualNetworkProperties,
 };
 use tidelock_model::{SecurityGroup, SecurityRule, SubnetRef, VnetRef};
@@ -53,11 +54,41 @@ pub(super) fn vnet(scene: &Scene<'_>, network: &VnetRef) -> Result<Decision, Pla
         // Its subnets are among what is kept: a PUT without them would remove them.
         let mut body = found.clone();
         drop_read_only(&mut body.rest);
-        body.properties.rest.remove("resourceGuid");
+        drop_read_only_below(&mut body.properties.rest);
         body.properties.address_space.address_prefixes.clone_from(&network.address_space);
         body.tags = tags::merged(&found.tags, scene.tags);
         scene.put(&body)
     })
+}
+
+/// What only Azure writes in a network's and a subnet's settings, and in all that stands in these: subnets, delegations,
+/// service endpoints, peerings. From Microsoft's description of `Microsoft.Network`.
+const READ_ONLY_BELOW: [&str; 10] = [
+    "etag",
+    "ipConfigurationProfiles",
+    "ipConfigurations",
+    "privateEndpoints",
+    "provisioningState",
+    "purpose",
+    "resourceGuid",
+    "resourceNavigationLinks",
+    "serviceAssociationLinks",
+    "type",
+];
+
+fn drop_read_only_below(settings: &mut Rest) {
+    settings.retain(|name, _| !READ_ONLY_BELOW.contains(&name.as_str()));
+    for value in settings.values_mut() {
+        drop_read_only_in(value);
+    }
+}
+
+fn drop_read_only_in(value: &mut Value) {
+    match value {
+        Value::Object(members) => drop_read_only_below(members),
+        Value::Array(items) => items.iter_mut().for_each(drop_read_only_in),
+        _ => {}
+    }
 }
 
 /// A network of another region may not be used here.
@@ -139,9 +170,7 @@ pub(super) fn subnet(
     in_place(condition(has.provisioning_state.as_ref(), None), changes, DataClass::KeepsData, || {
         let mut body = found.clone();
         drop_read_only(&mut body.rest);
-        for field in ["privateEndpoints", "ipConfigurations", "purpose"] {
-            body.properties.rest.remove(field);
-        }
+        drop_read_only_below(&mut body.properties.rest);
         body.properties.address_prefix = None;
         body.properties.address_prefixes = wanted.address_prefixes;
         body.properties.private_endpoint_network_policies = wanted.private_endpoint_network_policies;
