@@ -58,7 +58,7 @@ pub async fn observe(
     match owned {
         Ok(owned) => {
             let named: BTreeSet<&ResourceId> = targets.iter().map(|target| &target.id).collect();
-            more = owned::unnamed_caches(&owned, &named);
+            more = owned::unnamed_holders(&owned, &named);
             snapshot.owned = owned;
         }
         Err(error) => snapshot.owned_unread = Some(error.cause()),

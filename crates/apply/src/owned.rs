@@ -79,22 +79,26 @@ pub(crate) async fn locks(client: &ArmClient, subscription: &str) -> BTreeMap<St
     }
 }
 
-/// Clusters of ours that the file does not name, with their databases: what would be lost with them has to be known.
-pub(crate) fn unnamed_caches(
+/// Clusters, with their databases, and vaults of ours that the file does not name: what would be lost with them, and for how
+/// long it could be recovered, has to be known.
+pub(crate) fn unnamed_holders(
     owned: &BTreeMap<ResourceId, Owned>,
     named: &BTreeSet<&ResourceId>,
 ) -> Vec<(ResourceKind, ResourceId)> {
-    let is_cluster = |id: &ResourceId| {
+    let is_one = |id: &ResourceId, kind: &str| {
         let path = id.as_str().to_ascii_lowercase();
-        path.contains("/providers/microsoft.cache/redisenterprise/") && id.as_str().split('/').count() == CLUSTER_PARTS
+        path.contains(kind) && id.as_str().split('/').count() == TOP_LEVEL_PARTS
     };
+    let unnamed = || owned.keys().filter(|id| !named.contains(id));
     let mut all = Vec::new();
-    for id in owned.keys().filter(|id| is_cluster(id) && !named.contains(id)) {
+    for id in unnamed().filter(|id| is_one(id, "/providers/microsoft.cache/redisenterprise/")) {
         all.push((ResourceKind::Cluster, id.clone()));
         all.extend(id.child("databases", "default").ok().map(|id| (ResourceKind::Database, id)));
     }
+    let vaults = unnamed().filter(|id| is_one(id, "/providers/microsoft.keyvault/vaults/"));
+    all.extend(vaults.map(|id| (ResourceKind::Vault, id.clone())));
     all
 }
 
-/// Pieces of a cluster's id between slashes, the empty one before the first counted.
-const CLUSTER_PARTS: usize = 9;
+/// Pieces, between slashes, of the id of what is in a group and in nothing else, the empty one before the first counted.
+const TOP_LEVEL_PARTS: usize = 9;

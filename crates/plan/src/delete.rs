@@ -35,6 +35,8 @@ pub(crate) struct Deletion<'a> {
     pub(crate) permission: Vec<String>,
     pub(crate) needs: Vec<String>,
     pub(crate) alone_on: Vec<ResourceId>,
+    /// Nothing is made in its place.
+    pub(crate) for_good: bool,
     /// It is shown, and not done.
     pub(crate) refused: Option<Refusal>,
 }
@@ -58,8 +60,20 @@ impl<'a> Deletion<'a> {
             permission: Vec::new(),
             needs: Vec::new(),
             alone_on: cluster_above(id).into_iter().collect(),
+            for_good: false,
             refused: None,
         }
+    }
+
+    /// Of what stands at `address`, for good.
+    pub(crate) fn for_good(
+        address: &str,
+        location: &'a Location,
+        kind: ResourceKind,
+        id: &'a ResourceId,
+        why: &str,
+    ) -> Self {
+        Self { address: address.to_owned(), for_good: true, ..Self::new(address, location, kind, id, why) }
     }
 
     pub(crate) fn step(self, snapshot: &Snapshot) -> Step {
@@ -87,6 +101,7 @@ impl<'a> Deletion<'a> {
             reason,
             changes: Vec::new(),
             refusal,
+            not_in_file: self.for_good,
             depends_on: self.needs,
             request,
             secret_from: None,
@@ -159,6 +174,7 @@ impl Survivor {
             reason,
             changes: Vec::new(),
             refusal,
+            not_in_file: false,
             depends_on: needs,
             request,
             secret_from: None,

@@ -236,6 +236,7 @@ fn step(target: &Target<'_>, decision: Decision, snapshot: &Snapshot) -> Step {
         reason: decision.reason,
         changes: decision.changes,
         refusal: decision.refusal,
+        not_in_file: false,
         depends_on: target.depends_on.clone(),
         request: decision.request,
         secret_from: decision.secret_from,

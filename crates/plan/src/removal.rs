@@ -1,7 +1,7 @@
 //! What is ours and the file does not name any more, and the end of a whole environment.
 //!
 //! Resources that hold no data go after the caches of their region. A cache goes only with permission: first out of its
-//! group, through a member that stays.
+//! group, through a member that stays. So does a vault, with a permission of its own and as the last thing of its region.
 
 use std::collections::BTreeSet;
 
@@ -33,16 +33,16 @@ pub(crate) fn type_of(id: &ResourceId) -> String {
 }
 
 /// The kinds that are deleted by themselves, in the order in which they go. Databases come before all of them; what is part
-/// of another resource goes with it.
+/// of another resource goes with it. A vault outlives everything that may read it.
 const ORDER: [(&str, ResourceKind); 9] = [
     (CLUSTERS, ResourceKind::Cluster),
     ("Microsoft.Network/privateEndpoints", ResourceKind::PrivateEndpoint),
     ("Microsoft.Network/privateDnsZones/virtualNetworkLinks", ResourceKind::DnsLink),
     ("Microsoft.Network/privateDnsZones", ResourceKind::DnsZone),
     ("Microsoft.ManagedIdentity/userAssignedIdentities", ResourceKind::Identity),
-    ("Microsoft.KeyVault/vaults", ResourceKind::Vault),
     ("Microsoft.Network/virtualNetworks", ResourceKind::Vnet),
     ("Microsoft.Network/networkSecurityGroups", ResourceKind::Nsg),
+    ("Microsoft.KeyVault/vaults", ResourceKind::Vault),
     ("Microsoft.Resources/resourceGroups", ResourceKind::ResourceGroup),
 ];
 
@@ -192,12 +192,11 @@ impl End<'_> {
             };
             let needs =
                 steps.iter().filter(near).map(|step| step.address.clone()).chain(self.successors(one)).collect();
-            let mut made = Deletion::new(&one.address, &one.location, one.kind, one.id, self.why);
-            made.address.clone_from(&one.address);
+            let mut made = Deletion::for_good(&one.address, &one.location, one.kind, one.id, self.why);
             made.needs = needs;
             match one.kind {
                 ResourceKind::PrivateEndpoint => made.why = format!("{}; the way through it closes", self.why),
-                ResourceKind::Vault => made.why = format!("{}; {}", self.why, self.vault(one.id)),
+                ResourceKind::Vault => self.vault(one, allowed, &mut made),
                 ResourceKind::ResourceGroup => made.why = format!("{}; only if nothing is left in it", self.why),
                 _ => {}
             }
@@ -219,9 +218,8 @@ impl End<'_> {
         let unreadable =
             [Some(one.id), database.as_ref()].into_iter().flatten().find_map(|id| self.snapshot.unreadable.get(id));
         if let Some(why) = unreadable {
-            let mut made =
-                Deletion::new(&address, &one.location, ResourceKind::Cluster, one.id, &format!("not readable: {why}"));
-            made.address.clone_from(&one.address);
+            let why = format!("not readable: {why}");
+            let mut made = Deletion::for_good(&one.address, &one.location, ResourceKind::Cluster, one.id, &why);
             made.refused = Some(Refusal::Unreadable);
             steps.push(made.step(self.snapshot));
             return;
@@ -243,8 +241,7 @@ impl End<'_> {
                 needs.push(step.address.clone());
                 steps.push(step);
             }
-            let mut made = Deletion::new(&address, &one.location, ResourceKind::Database, id, &why);
-            made.address.clone_from(&address);
+            let mut made = Deletion::for_good(&address, &one.location, ResourceKind::Database, id, &why);
             let whole = self.all && found.is_some_and(|geo| geo.linked_databases.len() > 1);
             made.data = if whole { DataClass::WipesGroup } else { DataClass::WipesThisMember };
             made.needs = needs;
@@ -260,8 +257,7 @@ impl End<'_> {
             steps.push(made.step(self.snapshot));
             needs = vec![address.clone()];
         }
-        let mut made = Deletion::new(&address, &one.location, ResourceKind::Cluster, one.id, self.why);
-        made.address.clone_from(&one.address);
+        let mut made = Deletion::for_good(&one.address, &one.location, ResourceKind::Cluster, one.id, self.why);
         made.needs = needs;
         steps.push(made.step(self.snapshot));
     }
@@ -283,7 +279,16 @@ impl End<'_> {
             ResourceKind::DnsLink | ResourceKind::DnsZone => &[ResourceKind::DnsLink, ResourceKind::DnsZoneGroup],
             ResourceKind::Identity => &[ResourceKind::Cluster],
             ResourceKind::Nsg => &[ResourceKind::Subnet],
-            ResourceKind::Vault => &[ResourceKind::Vault, ResourceKind::Secret, ResourceKind::Cluster],
+            ResourceKind::Vault => &[
+                ResourceKind::Vault,
+                ResourceKind::RoleAssignment,
+                ResourceKind::Key,
+                ResourceKind::PrivateEndpoint,
+                ResourceKind::DnsZoneGroup,
+                ResourceKind::Cluster,
+                ResourceKind::Database,
+                ResourceKind::Secret,
+            ],
             _ => &[],
         };
         let changes = |step: &&Step| {
@@ -297,11 +302,28 @@ impl End<'_> {
         self.rest.iter().filter(changes).map(|step| step.address.clone()).collect()
     }
 
-    fn vault(&self, id: &ResourceId) -> String {
-        let found = self.snapshot.vaults.get(id).map(|vault| &vault.properties);
-        let days = found.and_then(|found| found.soft_delete_retention_in_days);
-        let kept = days.map_or_else(|| "for the time of its retention".to_owned(), |days| format!("for {days} days"));
-        format!("it can be recovered {kept}, and its name stays taken until then")
+    /// A vault goes by a permission of its own: that of a cache says nothing about what else the vault holds.
+    fn vault(&self, one: &Leaving<'_>, allowed: &dyn Fn(&str) -> bool, made: &mut Deletion<'_>) {
+        if let Some(why) = self.snapshot.unreadable.get(one.id) {
+            made.why = format!("not readable: {why}");
+            made.refused = Some(Refusal::Unreadable);
+            return;
+        }
+        let found = self.snapshot.vaults.get(one.id).map(|vault| &vault.properties);
+        let kept = match found.map(|found| (found.enable_soft_delete, found.soft_delete_retention_in_days)) {
+            Some((Some(false), _)) => "it cannot be recovered, since soft delete is off".to_owned(),
+            Some((_, Some(days))) => {
+                format!("it can be recovered for {days} days, and its name stays taken until then")
+            }
+            // A vault that tells no retention has the one it was created with, which Azure then keeps to itself.
+            _ => "it can be recovered for the time of its retention, and its name stays taken until then".to_owned(),
+        };
+        made.why = format!("{}; {kept}", self.why);
+        made.data = DataClass::DeletesVault;
+        if !self.all {
+            made.permission = vec![one.address.clone()];
+            made.refused = (!allowed(&one.address)).then_some(Refusal::DataLoss);
+        }
     }
 }
 

@@ -42,6 +42,8 @@ pub enum DataClass {
     Restarts,
     /// Nothing is lost; unreachable for minutes.
     Unavailable,
+    /// Every secret and key of this vault is lost, unless it is recovered in time.
+    DeletesVault,
     /// Every key of this database is lost.
     WipesThisMember,
     /// Every key of the whole geo group is lost.
@@ -49,10 +51,10 @@ pub enum DataClass {
 }
 
 impl DataClass {
-    /// Keys are lost.
+    /// Something is lost that nothing else holds: keys of a database, secrets and keys of a vault.
     #[must_use]
     pub const fn loses_data(self) -> bool {
-        matches!(self, Self::WipesThisMember | Self::WipesGroup)
+        matches!(self, Self::DeletesVault | Self::WipesThisMember | Self::WipesGroup)
     }
 
     /// The class in two or three words.
@@ -62,6 +64,7 @@ impl DataClass {
             Self::KeepsData => "keeps data",
             Self::Restarts => "restarts",
             Self::Unavailable => "unavailable for minutes",
+            Self::DeletesVault => "deletes the vault",
             Self::WipesThisMember => "wipes this member",
             Self::WipesGroup => "wipes the group",
         }
@@ -74,6 +77,9 @@ impl DataClass {
             Self::KeepsData => None,
             Self::Restarts => Some("no data is lost; connections drop"),
             Self::Unavailable => Some("no data is lost; unreachable for minutes"),
+            Self::DeletesVault => {
+                Some("DATA LOSS: every secret and key of this vault, once it cannot be recovered any more")
+            }
             Self::WipesThisMember => Some("DATA LOSS: every key of this database"),
             Self::WipesGroup => Some("DATA LOSS: every key of every member of the group"),
         }
@@ -209,6 +215,9 @@ pub struct Step {
     /// Why it is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
+    /// It is ours, and the file does not name it: it goes, or would go if that were allowed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub not_in_file: bool,
     /// Addresses of the steps that must be done first.
     pub depends_on: Vec<String>,
     /// What is sent, for [`Action::Create`], [`Action::Update`] and [`Action::Join`].

@@ -5,14 +5,16 @@
 mod support;
 
 use support::{carry_out, cluster_id, complete, context, database_id, environment, mark};
+use tidelock_arm_types::ResourceKind;
 use tidelock_model::{DnsZone, ResourceOrigin};
 use tidelock_plan::{Action, DataClass, Lock, OWNER_TAG, PlanContext, Refusal, Snapshot, destroy, plan};
 
 const FRANCE: &str = "francecentral/cluster/demo-cache-francecentral";
+const FRENCH_VAULT: &str = "francecentral/vault/kv-demo-francecentral";
 
-fn allowing(address: &str) -> PlanContext {
+fn allowing(addresses: &[&str]) -> PlanContext {
     let mut context = context();
-    context.allow_data_loss.insert(address.to_owned());
+    context.allow_data_loss.extend(addresses.iter().map(|address| (*address).to_owned()));
     context
 }
 
@@ -34,15 +36,17 @@ fn a_removed_member_is_guarded_and_the_others_are_left_alone() {
   x francecentral private endpoint  demo-pe-francecentral            REFUSED: waits on francecentral/database/demo-cache-francecentral, which is refused
   x francecentral dns link          link-vnet-francecentral          REFUSED: waits on francecentral/database/demo-cache-francecentral, which is refused
   x francecentral dns zone          privatelink.redis.azure.net      REFUSED: waits on francecentral/database/demo-cache-francecentral, which is refused
-  x francecentral vault             kv-demo-francecentral            REFUSED: waits on francecentral/database/demo-cache-francecentral, which is refused
+  ! francecentral vault             kv-demo-francecentral            REFUSED: the file does not name it any more; it can be recovered for 90 days, and its name stays taken until then
+                                                                     DATA LOSS: every secret and key of this vault, once it cannot be recovered any more
   x francecentral resource group    rg-demo-francecentral            REFUSED: waits on francecentral/database/demo-cache-francecentral, which is refused
-Plan: 0 to create, 0 to change, 7 refused, 1 DATA LOSS.
+Plan: 0 to create, 0 to change, 7 refused, 2 DATA LOSS.
 apply needs --allow-data-loss francecentral/cluster/demo-cache-francecentral
+apply needs --allow-data-loss francecentral/vault/kv-demo-francecentral
 Nothing is applied while a step is refused.
 ";
     assert_eq!(format!("\n{}", refused.render()), expected);
 
-    let allowed = plan(&environment, &allowing(FRANCE), &snapshot).unwrap();
+    let allowed = plan(&environment, &allowing(&[FRANCE, FRENCH_VAULT]), &snapshot).unwrap();
     let expected = "
   - francecentral database          demo-cache-francecentral/default take it out of dev-grp, through demo-cache-eastus2
   ! francecentral database          demo-cache-francecentral/default delete: the file does not name it any more; the other members of dev-grp keep what they hold
@@ -51,21 +55,76 @@ Nothing is applied while a step is refused.
   - francecentral private endpoint  demo-pe-francecentral            delete: the file does not name it any more; the way through it closes
   - francecentral dns link          link-vnet-francecentral          delete: the file does not name it any more
   - francecentral dns zone          privatelink.redis.azure.net      delete: the file does not name it any more
-  - francecentral vault             kv-demo-francecentral            delete: the file does not name it any more; it can be recovered for 90 days, and its name stays taken until then
+  ! francecentral vault             kv-demo-francecentral            delete: the file does not name it any more; it can be recovered for 90 days, and its name stays taken until then
+                                                                     DATA LOSS: every secret and key of this vault, once it cannot be recovered any more
   - francecentral resource group    rg-demo-francecentral            delete: the file does not name it any more; only if nothing is left in it
-Plan: 0 to create, 0 to change, 7 to delete, 1 to unlink, 1 DATA LOSS.
+Plan: 0 to create, 0 to change, 7 to delete, 1 to unlink, 2 DATA LOSS.
 ";
     assert_eq!(format!("\n{}", allowed.render()), expected);
     let whole = allowed.work().count();
     for cut in 0..=whole {
         let mut snapshot = snapshot.clone();
         carry_out(&allowed, &mut snapshot, cut);
-        let rest = plan(&environment, &allowing(FRANCE), &snapshot).unwrap();
+        let rest = plan(&environment, &allowing(&[FRANCE, FRENCH_VAULT]), &snapshot).unwrap();
         assert_eq!(rest.refusals().count(), 0, "cut at {cut}:\n{}", rest.render());
         carry_out(&rest, &mut snapshot, usize::MAX);
         assert!(plan(&environment, &context(), &snapshot).unwrap().is_empty(), "cut at {cut}");
         assert!(snapshot.clusters.contains_key(&cluster_id(1)) && !snapshot.clusters.contains_key(&cluster_id(2)));
     }
+}
+
+/// What a vault holds beside access keys is nobody's business here, and nothing in Azure makes it again.
+#[test]
+fn a_vault_goes_by_a_permission_of_its_own_and_says_for_how_long_it_can_be_recovered() {
+    let (environment, mut snapshot) = third_removed();
+    let id = snapshot.vaults.keys().find(|id| id.name() == "kv-demo-francecentral").unwrap().clone();
+    snapshot.vaults.get_mut(&id).unwrap().properties.soft_delete_retention_in_days = Some(7);
+    let cache_only = plan(&environment, &allowing(&[FRANCE]), &snapshot).unwrap();
+    let vault = cache_only.step(FRENCH_VAULT).unwrap();
+    assert_eq!((vault.action, vault.refusal), (Action::Refuse, Some(Refusal::DataLoss)));
+    assert_eq!((vault.data, vault.not_in_file), (DataClass::DeletesVault, true));
+    assert!(vault.request.is_none() && vault.reason.contains("recovered for 7 days"), "{}", vault.reason);
+    let group = cache_only.step("francecentral/resource-group/rg-demo-francecentral").unwrap();
+    assert_eq!(group.refusal, Some(Refusal::Blocked), "a group would take the vault along");
+
+    let vault_only = plan(&environment, &allowing(&[FRENCH_VAULT]), &snapshot).unwrap();
+    assert_eq!(vault_only.step(FRENCH_VAULT).unwrap().refusal, Some(Refusal::Blocked), "the cache still uses it");
+
+    let both = plan(&environment, &allowing(&[FRANCE, FRENCH_VAULT]), &snapshot).unwrap();
+    let vault = both.step(FRENCH_VAULT).unwrap();
+    assert_eq!(vault.action, Action::Delete);
+    for step in both.work().filter(|step| step.address != FRENCH_VAULT && step.kind != ResourceKind::ResourceGroup) {
+        assert!(vault.depends_on.contains(&step.address), "{} goes first: {:?}", step.address, vault.depends_on);
+    }
+    assert!(
+        both.step("francecentral/resource-group/rg-demo-francecentral").unwrap().depends_on.contains(&vault.address)
+    );
+
+    snapshot.unreadable.insert(id.clone(), "HTTP 503".to_owned());
+    snapshot.vaults.remove(&id);
+    let unread = plan(&environment, &allowing(&[FRANCE, FRENCH_VAULT]), &snapshot).unwrap();
+    assert_eq!(unread.step(FRENCH_VAULT).unwrap().refusal, Some(Refusal::Unreadable));
+}
+
+#[test]
+fn a_vault_that_is_replaced_goes_after_everything_that_moves_to_the_new_one() {
+    let mut environment = environment(2);
+    let mut snapshot = complete(&environment);
+    mark(&mut snapshot);
+    environment.regions[1].vaults.get_mut("replica").unwrap().name = "kv-demo-new".to_owned();
+    const OLD: &str = "uksouth/vault/kv-demo-uksouth";
+    let refused = plan(&environment, &context(), &snapshot).unwrap();
+    assert_eq!(refused.step(OLD).unwrap().refusal, Some(Refusal::DataLoss), "{}", refused.render());
+    let plan = plan(&environment, &allowing(&[OLD]), &snapshot).unwrap();
+    assert_eq!(plan.refusals().count(), 0, "{}", plan.render());
+    let old = plan.step(OLD).unwrap();
+    let others: Vec<_> = plan.work().filter(|step| step.address != OLD).collect();
+    assert!(others.iter().any(|step| step.kind == ResourceKind::Secret), "{}", plan.render());
+    for step in others {
+        assert!(old.depends_on.contains(&step.address), "{}: {:?}", step.address, old.depends_on);
+    }
+    carry_out(&plan, &mut snapshot, usize::MAX);
+    assert!(tidelock_plan::plan(&environment, &context(), &snapshot).unwrap().is_empty());
 }
 
 #[test]
@@ -108,8 +167,10 @@ fn the_end_goes_backwards_and_spares_what_is_not_ours() {
   - uksouth      dns link          link-vnet-uksouth                delete: the environment ends
   - eastus2      dns zone          privatelink.redis.azure.net      delete: the environment ends
   - uksouth      dns zone          privatelink.redis.azure.net      delete: the environment ends
-  - eastus2      vault             kv-demo-eastus2                  delete: the environment ends; it can be recovered for 90 days, and its name stays taken until then
-  - uksouth      vault             kv-demo-uksouth                  delete: the environment ends; it can be recovered for 90 days, and its name stays taken until then
+  ! eastus2      vault             kv-demo-eastus2                  delete: the environment ends; it can be recovered for 90 days, and its name stays taken until then
+                                                                    DATA LOSS: every secret and key of this vault, once it cannot be recovered any more
+  ! uksouth      vault             kv-demo-uksouth                  delete: the environment ends; it can be recovered for 90 days, and its name stays taken until then
+                                                                    DATA LOSS: every secret and key of this vault, once it cannot be recovered any more
   - uksouth      resource group    rg-demo-uksouth                  delete: the environment ends; only if nothing is left in it
 ";
     let text = format!("\n{}", end.render());

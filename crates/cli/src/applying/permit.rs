@@ -8,13 +8,14 @@ use crate::exit::{Failure, Outcome};
 use crate::printer;
 
 /// That every given address is one of the plan's. One that has nothing to lose any more is no error: the same command may be
-/// repeated after it was cut off.
+/// repeated after it was cut off, when some of what it deletes is gone. So an address that is not known is one only where a
+/// permission is still missing, which may be the one that was meant.
 pub(crate) fn check(plan: &Plan, given: &BTreeSet<String>) -> Outcome<()> {
     let known = plan.permissions();
     let stray = |address: &&String| !known.contains(address.as_str()) && plan.step(address).is_none();
     let Some(unknown) = given.iter().find(stray) else { return Ok(()) };
-    if known.is_empty() {
-        printer::say(&format!("nothing in this plan loses data; --allow-data-loss {unknown} allows nothing"));
+    if known.iter().all(|address| given.contains(*address)) {
+        printer::say(&format!("--allow-data-loss {unknown} allows nothing: no such address in this plan loses data"));
         return Ok(());
     }
     let list = known.into_iter().fold(String::new(), |all, address| format!("{all}\n  {address}"));

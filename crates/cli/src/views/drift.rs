@@ -104,11 +104,9 @@ fn difference(step: &Step, snapshot: &Snapshot) -> Option<Difference> {
         (_, Some(Refusal::Blocked)) => return None,
         (_, Some(Refusal::Unreadable)) => Kind::Unknown,
         (_, Some(Refusal::Missing)) | (Action::Create, _) => Kind::Missing,
+        _ if step.not_in_file => Kind::NotInTheFile,
         (Action::Delete | Action::Unlink, _) => Kind::NotInTheFile,
         (Action::Wait, _) => Kind::UnderWay,
-        _ if !step.permission.is_empty() && step.changes.is_empty() && !step.permission.contains(&step.address) => {
-            Kind::NotInTheFile
-        }
         _ => Kind::Changed,
     };
     Some(Difference {
@@ -141,6 +139,7 @@ mod tests {
             reason: "because".to_owned(),
             changes: Vec::new(),
             refusal,
+            not_in_file: false,
             depends_on: Vec::new(),
             request: None,
             secret_from: None,
@@ -168,7 +167,8 @@ mod tests {
         changed.changes =
             vec![Change { field: "sku_name".into(), from: "Balanced_B5".into(), to: "Balanced_B3".into() }];
         let mut removed = step("uksouth/database/old", Action::Refuse, Some(Refusal::DataLoss));
-        removed.permission = vec!["uksouth/cluster/old".to_owned()];
+        removed.permission = vec!["uksouth/database/old".to_owned()];
+        removed.not_in_file = true;
         removed.resource_id = ResourceId::cluster("s", "rg", "old").unwrap();
         let mut snapshot = Snapshot::default();
         let cluster = json!({"location": "uksouth", "sku": {"name": "x"}, "properties": {},

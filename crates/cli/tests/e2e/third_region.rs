@@ -61,6 +61,7 @@ async fn a_third_region_joins_under_load_and_can_take_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_is_taken_out_with_permission_only_and_the_others_stay_as_they_are() {
     const FRENCH_CACHE: &str = "francecentral/cluster/redis-secondary-app-cache-01";
+    const FRENCH_VAULT: &str = "francecentral/vault/kv-app-dev-frc";
     let env = Env::new();
     let without = fs::read_to_string(&env.file).unwrap();
     add_france(&env);
@@ -86,10 +87,13 @@ async fn a_member_is_taken_out_with_permission_only_and_the_others_stay_as_they_
     let load = env.load().await;
 
     fs::write(&env.file, &without).unwrap();
-    env.run(&["plan"]).success().says(&["DATA LOSS", FRENCH_CACHE]);
+    env.run(&["plan"]).success().says(&["DATA LOSS", FRENCH_CACHE, FRENCH_VAULT, "it can be recovered for"]);
     env.run(&["up"]).code(5).says(&["DATA LOSS", FRENCH_CACHE]);
     env.run(&["apply", "--yes"]).code(5).says(&["DATA LOSS", FRENCH_CACHE]);
-    env.run(&["apply", "--yes", "--allow-data-loss", FRENCH_CACHE]).success();
+    // The vault's deletion is not allowed by that of the cache.
+    env.run(&["apply", "--yes", "--allow-data-loss", FRENCH_CACHE]).code(5).says(&["DATA LOSS", FRENCH_VAULT]);
+    let both = ["apply", "--yes", "--allow-data-loss", FRENCH_CACHE, "--allow-data-loss", FRENCH_VAULT];
+    env.run(&both).success();
     env.run(&["up"]).success();
     assert!(!env.processes().iter().any(|(name, _)| name.contains("secondary")), "{:?}", env.processes());
     assert_eq!(others(&env), before, "the others were disturbed");
