@@ -205,8 +205,9 @@ fn an_update_keeps_what_others_set_and_repeats_the_whole_membership() {
     for region in &mut environment.regions {
         let cache = region.caches.values_mut().next().unwrap();
         cache.sku = "Balanced_B5".to_owned();
-        cache.eviction = EvictionPolicy::AllKeysLRU;
     }
+    let database = snapshot.databases.get_mut(&database_id(1)).unwrap();
+    database.properties.access_keys_authentication = Some("Disabled".to_owned());
     let plan = planned(&environment, &snapshot);
     let body = |address: &str| plan.step(address).unwrap().request.as_ref().unwrap().body.clone();
     let cluster = body("eastus2/cluster/primary");
@@ -216,6 +217,40 @@ fn an_update_keeps_what_others_set_and_repeats_the_whole_membership() {
     assert!(cluster.get("id").is_none() && cluster["properties"].get("provisioningState").is_none());
     let geo = body("uksouth/database/replica")["properties"]["geoReplication"].clone();
     assert_eq!(geo["linkedDatabases"], json!([{"id": database_id(0)}, {"id": database_id(1)}]));
+}
+
+#[test]
+fn what_linked_members_are_alike_in_is_not_changed_in_place() {
+    let mut environment = environment(2);
+    let snapshot = complete(&environment);
+    for region in &mut environment.regions {
+        region.caches.values_mut().next().unwrap().eviction = EvictionPolicy::AllKeysLRU;
+    }
+    let plan = planned(&environment, &snapshot);
+    assert_eq!(plan.work().count(), 0, "{}", plan.render());
+    for address in ["eastus2/database/primary", "uksouth/database/replica"] {
+        let step = plan.step(address).unwrap();
+        assert_eq!((step.action, step.refusal), (Action::Refuse, Some(Refusal::Replacement)), "{}", plan.render());
+        assert_eq!((step.data, step.changes.len()), (DataClass::KeepsData, 1));
+        assert!(step.reason.contains("must be alike") && step.permission.is_empty(), "{}", step.reason);
+    }
+    // Nor is one that differs linked: Azure would refuse that in the middle of an apply.
+    let mut apart = snapshot;
+    for at in [0, 1] {
+        let properties = &mut apart.databases.get_mut(&database_id(at)).unwrap().properties;
+        properties.geo_replication.as_mut().unwrap().linked_databases.retain(|linked| linked.id == database_id(at));
+    }
+    let mut context = context();
+    context.allow_data_loss.insert("uksouth/database/replica".to_owned());
+    let joining = tidelock_plan::plan(&environment, &context, &apart).unwrap();
+    assert_eq!(
+        joining.step("eastus2/database/primary").unwrap().action,
+        Action::Update,
+        "alone it is changed in place"
+    );
+    let step = joining.step("uksouth/database/replica").unwrap();
+    assert_eq!(step.refusal, Some(Refusal::Replacement), "{}", joining.render());
+    assert!(step.reason.contains("first"), "{}", step.reason);
 }
 
 #[test]

@@ -94,6 +94,27 @@ mod tests {
     }
 
     #[test]
+    fn members_stay_alike_while_they_are_linked() {
+        let database = |given: &Value| Resource {
+            id: "d".to_owned(),
+            name: "default".to_owned(),
+            kind: "k".to_owned(),
+            location: "eastus2".to_owned(),
+            tags: Map::new(),
+            beside: Map::new(),
+            properties: parsed(given).unwrap(),
+        };
+        let before = database(&json!({"evictionPolicy": "NoEviction", "clusteringPolicy": "NoCluster"}));
+        for wanted in [
+            json!({"evictionPolicy": "AllKeysLRU", "clusteringPolicy": "NoCluster"}),
+            json!({"evictionPolicy": "NoEviction", "clusteringPolicy": "EnterpriseCluster"}),
+        ] {
+            assert!(check_change(&before, &database(&wanted), true).is_err(), "{wanted}");
+            assert!(check_change(&before, &database(&wanted), false).is_ok(), "{wanted}");
+        }
+    }
+
+    #[test]
     fn what_the_local_cloud_cannot_do_is_refused_not_ignored() {
         for body in [
             json!({"clientProtocol": "Plaintext"}),

@@ -15,6 +15,13 @@ const NO_CLUSTER: &str = "NoCluster";
 const JOIN_REASON: &str = "it exists outside its geo group, and linking empties it";
 const RECREATION: &str = "Azure can only delete and create the database again for this, and both its access keys change: \
                           export what you need first";
+/// The documents say that it is the same on all members, and nothing about changing it while they are linked; one member after
+/// the other they would differ meanwhile.
+const ALIKE: &str = "members of a geo group must be alike in this, and nothing says that Azure changes it while they are linked, so it \
+                     is not tried: put back in the file what is there; or change it on every member by other means, after \
+                     which the file agrees";
+const ALIKE_FIRST: &str = "members of a geo group must be alike in this: change it on this database by other means first, \
+                           then it can be linked";
 
 /// Decides for a database; `member` is its place in its group, if it has one.
 pub(crate) fn database(
@@ -96,6 +103,10 @@ fn join(scene: &Scene<'_>, cache: &Cache, found: &Database, members: &[ResourceI
     if let Some(refused) = unchangeable(scene, cache, found) {
         return Ok(refused);
     }
+    let differing = unlike(cache, found);
+    if !differing.is_empty() {
+        return Ok(Decision::refuse(Refusal::Replacement, ALIKE_FIRST).because(differing));
+    }
     if !scene.may_lose_data() {
         let decision = scene.guarded(None, DataClass::WipesThisMember, JOIN_REASON, Vec::new());
         return Ok(Decision { expect_linked: members.to_vec(), ..decision });
@@ -120,6 +131,10 @@ fn standing(scene: &Scene<'_>, cache: &Cache, found: &Database, members: &[Resou
         let change = Change { field: "geo_replication_group_name".to_owned(), from, to };
         // Who leaves a group takes nothing from the others.
         return Ok(scene.guarded(Some(Remedy::Database), DataClass::WipesThisMember, RECREATION, vec![change]));
+    }
+    let differing = unlike(cache, found);
+    if is_linked(found) && !differing.is_empty() {
+        return Ok(Decision::refuse(Refusal::Replacement, ALIKE).because(differing));
     }
     let linked = geo::links(found, members);
     if let Links::Broken { member, state } = &linked {
@@ -161,10 +176,23 @@ fn clustering(cache: &Cache, found: &Database) -> Option<Change> {
     differs("clustering_policy", found.properties.clustering_policy.as_deref(), cache.clustering.as_str())
 }
 
+/// With another database, not only in a group of its own.
+fn is_linked(found: &Database) -> bool {
+    geo::geo(found).is_some_and(|geo| geo.linked_databases.len() > 1)
+}
+
+/// What could be changed in place on a database by itself, and in which the members of a group must be alike.
+fn unlike(cache: &Cache, found: &Database) -> Vec<Change> {
+    [eviction(cache, found), clustering(cache, found)].into_iter().flatten().collect()
+}
+
+fn eviction(cache: &Cache, found: &Database) -> Option<Change> {
+    differs("eviction_policy", found.properties.eviction_policy.as_deref(), cache.eviction.as_str())
+}
+
 /// Members must be alike in all of these: of a group with others, all have to be made again.
 fn recreation(scene: &Scene<'_>, found: &Database, changes: Vec<Change>) -> Decision {
-    let linked = geo::geo(found).map(|geo| geo.linked_databases.len()).unwrap_or_default();
-    if linked > 1 {
+    if is_linked(found) {
         let reason = "members of a group must be alike in this, and Azure can only delete and create a database again for \
                       it: the whole group begins empty, and all access keys change; export what you need first. Every member \
                       has to be allowed";
@@ -186,7 +214,7 @@ fn changes(cache: &Cache, found: &Database) -> (Vec<Change>, DataClass) {
     // All of them drop every connection.
     let cost = if changes.is_empty() { DataClass::KeepsData } else { DataClass::Restarts };
     changes.extend(settings::persistence_differs(cache, found));
-    changes.extend(differs("eviction_policy", properties.eviction_policy.as_deref(), cache.eviction.as_str()));
+    changes.extend(eviction(cache, found));
     (changes, cost)
 }
 
