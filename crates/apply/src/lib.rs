@@ -5,6 +5,7 @@
 //! complete need nothing, operations still under way are waited for, the rest is done. Whoever calls may write down what
 //! [`Event`]s say; it is for people.
 
+mod access;
 mod claim;
 mod execute;
 mod observe;

@@ -9,7 +9,7 @@ use tidelock_model::Environment;
 use tidelock_plan::{KeyFingerprints, PlanContext, PlanError, Snapshot, Spec, Target, fingerprint, targets};
 use tokio::task::JoinSet;
 
-use crate::{owned, roles};
+use crate::{access, owned, roles};
 
 /// Reads under way at a time; the client bounds what is on the wire once more.
 pub const READS_IN_FLIGHT_MAX: usize = 32;
@@ -66,6 +66,7 @@ pub async fn observe(
     let children: Vec<_> = children.into_iter().filter(|target| parent_exists(target, &mut snapshot)).collect();
     read_all(client, wants(&children).into_iter().chain(more).collect(), &mut snapshot).await?;
     roles::held_otherwise(client, &targets, &mut snapshot).await;
+    access::read(client, &targets, &mark, &mut snapshot).await?;
     read_keys(client, &children, &mut snapshot).await?;
     Ok(snapshot)
 }
@@ -187,7 +188,7 @@ fn tells_keys(database: &Database) -> bool {
 }
 
 /// Runs `jobs`, at most [`READS_IN_FLIGHT_MAX`] at a time, and hands what each brings to `collect`.
-async fn bounded<T: Send + 'static>(
+pub(crate) async fn bounded<T: Send + 'static>(
     jobs: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
     mut collect: impl FnMut(T) -> Result<(), ObserveError>,
 ) -> Result<(), ObserveError> {

@@ -5,7 +5,7 @@ use tidelock_arm_types::{ResourceId, ResourceKind, RoleAssignment};
 use tidelock_plan::{Neighbour, Principal, Snapshot, Spec, Target};
 
 /// Only what is given at the scope itself and above, not what is given below it.
-const AT_SCOPE: &str = "atScope()";
+pub(crate) const AT_SCOPE: &str = "atScope()";
 
 /// Puts into `snapshot`, in the place of an assignment of `targets` that is not there, one that says the same. What cannot be
 /// listed is left as not there: Azure then says why it refuses.
@@ -47,6 +47,6 @@ fn who(principal: &Principal<'_>, snapshot: &Snapshot) -> Option<String> {
 }
 
 /// Whether the assignment `id` is one of `scope` itself, not of what is above it.
-fn is_at(id: &str, scope: &ResourceId) -> bool {
+pub(crate) fn is_at(id: &str, scope: &ResourceId) -> bool {
     id.parse::<ResourceId>().is_ok_and(|id| id.parent().is_some_and(|of| of == *scope))
 }

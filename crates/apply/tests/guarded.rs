@@ -20,9 +20,9 @@ use tidelock_model::Environment;
 use tidelock_plan::{Action, Plan, PlanContext, destroy, plan};
 use tokio_util::sync::CancellationToken;
 
-fn allowing(address: &str) -> PlanContext {
+fn allowing(addresses: &[&str]) -> PlanContext {
     let mut context = context();
-    context.allow_data_loss.insert(address.to_owned());
+    context.allow_data_loss.extend(addresses.iter().map(|address| (*address).to_owned()));
     context
 }
 
@@ -58,7 +58,12 @@ async fn a_removed_member_leaves_through_another_and_nobody_else_is_touched() {
     let two = environment(2);
     let refused = planned(&azure, &two, &context()).await;
     assert_eq!(refused.work().count(), 0, "{}", refused.render());
-    let allowed = allowing("francecentral/cluster/demo-cache-francecentral");
+    assert!(
+        refused.render().contains("it can be recovered for 90 days"),
+        "a vault that is not in the file is read too"
+    );
+    let allowed =
+        allowing(&["francecentral/cluster/demo-cache-francecentral", "francecentral/vault/kv-demo-francecentral"]);
     let plan = planned(&azure, &two, &allowed).await;
     let report = applied(&azure, &plan).await;
     assert!(report.is_complete(), "{:?}", failures(&report));
@@ -74,11 +79,49 @@ async fn a_removed_member_leaves_through_another_and_nobody_else_is_touched() {
     assert!(planned(&azure, &two, &context()).await.is_empty());
 }
 
+#[tokio::test]
+async fn who_is_taken_out_of_the_file_loses_what_was_given_here_and_the_rest_is_said() {
+    const ADMIN: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+    const READER: &str = "bbbbbbbb-0000-4000-8000-000000000002";
+    let mut with = environment(1);
+    with.regions[0].vaults.values_mut().next().unwrap().settings.administrators = vec![ADMIN.to_owned()];
+    with.regions[0].caches.values_mut().next().unwrap().access_policies = vec![READER.to_owned()];
+    let azure = made(&with).await;
+    assert_eq!(planned(&azure, &with, &context()).await.notes, Vec::<String>::new());
+    let assignments = || {
+        let world = azure.world();
+        world.resources.keys().filter(|path| path.contains("/roleassignments/")).cloned().collect::<Vec<_>>()
+    };
+    // Somebody else gives a role too, under a name of his own.
+    let ours = assignments().pop().unwrap();
+    let by_hand = ours.rsplit_once('/').unwrap().0.to_owned() + "/11111111-2222-4333-8444-555555555555";
+    let mut body = azure.world().resources[&ours].clone();
+    body["properties"]["principalId"] = json!(READER);
+    azure.world().resources.insert(by_hand.clone(), body);
+
+    let without = environment(1);
+    let plan = planned(&azure, &without, &context()).await;
+    let work: Vec<_> = plan.work().map(|step| (step.action, step.address.as_str())).collect();
+    let address = format!("eastus2/role-assignment/primary/administrator/{ADMIN}");
+    assert_eq!(work, [(Action::Delete, address.as_str())], "{}", plan.render());
+    let notes = plan.notes.join("\n");
+    assert!(notes.contains(&format!("{READER} still has Key Vault Administrator on kv-demo-eastus2")), "{notes}");
+    assert!(notes.contains(&format!("{READER} still may reach the data of demo-cache-eastus2")), "{notes}");
+    let report = applied(&azure, &plan).await;
+    assert!(report.is_complete(), "{:?}", failures(&report));
+    assert_eq!(assignments(), [by_hand], "only ours is taken away");
+    assert!(planned(&azure, &without, &context()).await.is_empty());
+
+    azure.world().broken.insert("/accesspolicyassignments".to_owned());
+    let unread = planned(&azure, &without, &context()).await;
+    assert!(unread.notes.iter().any(|note| note.contains("who else has access to demo-cache-eastus2 is not known")));
+}
+
 /// Whatever was done when it is cut off, the same command goes on, and ends where it should.
 #[tokio::test]
 async fn a_replacement_cut_off_at_any_request_is_completed_by_the_next_run() {
     let mut wanted = environment(2);
-    let allowed = allowing("eastus2/cluster/primary");
+    let allowed = allowing(&["eastus2/cluster/primary"]);
     let whole = {
         let azure = made(&wanted).await;
         let begun = *azure.requests.borrow();

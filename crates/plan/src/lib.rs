@@ -10,6 +10,7 @@
 //! The order is the pattern's: the first region, then the others, links last. A geo group grows by one database at a time:
 //! each further member is created carrying the ids of all members there are and its own. Nothing hangs on who the writer is.
 
+mod access;
 mod context;
 mod decide;
 mod delete;
@@ -30,7 +31,7 @@ pub use context::{PlanContext, PlanError};
 pub use neighbour::{Neighbour, Principal, Role};
 pub use planner::plan;
 pub use removal::destroy;
-pub use snapshot::{KeyFingerprints, LastChange, Lock, Owned, Snapshot, fingerprint};
+pub use snapshot::{Access, KeyFingerprints, LastChange, Lock, Owned, Snapshot, fingerprint};
 pub use step::{
     Action, Change, DataClass, Fill, KeyKind, Operation, Plan, Refusal, Request, SCHEMA_VERSION, SecretSource, Step,
     Summary,

@@ -106,6 +106,19 @@ impl Role {
         }
     }
 
+    /// Those that the file gives to people and applications on a vault.
+    pub const ON_VAULTS: [Self; 2] = [Self::VaultAdministrator, Self::SecretsUser];
+
+    /// What somebody with it is called in addresses.
+    #[must_use]
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::VaultAdministrator => "administrator",
+            Self::SecretsUser => "reader",
+            Self::EncryptionUser => "encryption",
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {

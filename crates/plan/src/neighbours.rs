@@ -217,11 +217,11 @@ impl<'a> Walk<'a, '_> {
     ) -> Result<(), PlanError> {
         let settings = &vault.settings;
         let id = ResourceId::vault(self.subscription, &vault.resource_group, &vault.name)?;
-        let administrators = settings.administrators.iter().map(|who| (Role::VaultAdministrator, "administrator", who));
-        let readers = settings.readers.iter().map(|who| (Role::SecretsUser, "reader", who));
-        for (role, what, who) in administrators.chain(readers) {
+        let administrators = settings.administrators.iter().map(|who| (Role::VaultAdministrator, who));
+        let readers = settings.readers.iter().map(|who| (Role::SecretsUser, who));
+        for (role, who) in administrators.chain(readers) {
             let needs = vec![self.address(ResourceKind::Vault, key)];
-            self.role(&format!("{key}/{what}/{who}"), &id, role, Principal::Object(who), needs, all)?;
+            self.role(&format!("{key}/{}/{who}", role.what()), &id, role, Principal::Object(who), needs, all)?;
         }
         let Some(subnet_key) = &settings.subnet_key else { return Ok(()) };
         let subnet = self.region.subnets.get(subnet_key);
@@ -341,7 +341,7 @@ impl Encryption {
 }
 
 /// The name of a role assignment is a UUID. Derived from what it says, it is the same in every plan.
-fn role_assignment_name(scope: &ResourceId, role: Role, who: &str) -> String {
+pub(crate) fn role_assignment_name(scope: &ResourceId, role: Role, who: &str) -> String {
     let mut digest = Sha256::new();
     for part in [scope.as_str(), role.definition(), who] {
         digest.update(part.to_ascii_lowercase());

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidelock_arm_types::{ResourceId, ResourceKind};
 use tidelock_model::Environment;
 
+use crate::access;
 use crate::context::{PlanContext, PlanError};
 use crate::decide::{self, Decision, Scene};
 use crate::geo::{self, MemberPlan, Membership};
@@ -39,7 +40,10 @@ pub fn plan(environment: &Environment, context: &PlanContext, snapshot: &Snapsho
     let named: BTreeSet<&ResourceId> = targets.iter().map(|target| &target.id).collect();
     let (removed, mut notes) = removal::unnamed(environment, context, snapshot, &named, &steps);
     notes.extend(remarks(environment, &groups, &removed));
+    let (taken, access) = access::left(&targets, &snapshot.without(replaced.ids()), &steps);
+    notes.extend(access);
     steps.extend(removed);
+    steps.extend(taken);
     Ok(finish(environment, context, steps, notes))
 }
 

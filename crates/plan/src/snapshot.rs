@@ -13,6 +13,8 @@ use tidelock_arm_types::{
 };
 use tidelock_model::{ExposeSecret, SecretString};
 
+use crate::neighbour::Role;
+
 /// A fingerprint tells one key from another and gives nothing away: half the digest of a random key.
 const FINGERPRINT_BYTES: usize = 8;
 
@@ -61,6 +63,21 @@ pub struct Snapshot {
     pub owned_unread: Option<String>,
     /// Locks, by the scope they were put on.
     pub locks: BTreeMap<String, Lock>,
+    /// Who has access to our vaults and our caches' data, whoever gave it: by the assignment.
+    pub access: BTreeMap<ResourceId, Access>,
+    /// Of which of these that could not be read, and why.
+    pub access_unread: BTreeMap<ResourceId, String>,
+}
+
+/// An assignment that gives somebody access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// To which vault, or to which database.
+    pub on: ResourceId,
+    /// The role on the vault; none for an access policy, of which there is one.
+    pub role: Option<Role>,
+    /// The Entra object's id.
+    pub who: String,
 }
 
 /// A resource as lists show it.
@@ -130,6 +147,8 @@ impl Snapshot {
         left.private_endpoints.retain(|id, _| stays(id));
         left.dns_zone_groups.retain(|id, _| stays(id));
         left.access_policies.retain(|id, _| stays(id));
+        left.access.retain(|id, _| stays(id));
+        left.access_unread.retain(|id, _| stays(id));
         for database in left.databases.values_mut() {
             if let Some(geo) = &mut database.properties.geo_replication {
                 geo.linked_databases.retain(|linked| stays(&linked.id));

@@ -160,6 +160,10 @@ impl World {
                 let given = self.resources.iter().filter(|(id, _)| id.starts_with(&format!("{path}/")));
                 Some(given.map(|(id, body)| shown(id, body)).collect())
             }
+            (_, "accesspolicyassignments") => {
+                let given = self.resources.iter().filter(|(id, _)| id.starts_with(&format!("{path}/")));
+                Some(given.map(|(id, body)| shown(id, body)).collect())
+            }
             (6, "locks") => Some(
                 self.locks
                     .iter()

@@ -86,6 +86,20 @@ async fn everything_around_the_caches_is_made_kept_and_ended() {
     env.run(&["drift", "--detailed-exitcode"]).success().says(&["No drift"]);
     assert_eq!(east.command(&["GET", "key"]).await.unwrap().as_str(), Some("1"), "nobody lost anything by it");
 
+    // Who leaves the file loses the role that was given here; what nobody can tell from a gift of others is said.
+    let with = fs::read_to_string(&env.file).unwrap();
+    let reader = format!("reader_object_ids = [\"{READER}\"]");
+    let policy = format!("access_policy_object_ids = [\"{READER}\"]");
+    assert!(with.contains(&reader) && with.contains(&policy));
+    fs::write(&env.file, with.replace(&reader, "").replace(&policy, "")).unwrap();
+    let still = format!("{READER} still may reach the data of redis-app-cache-01");
+    let gone = format!("eastus2/role-assignment/main/reader/{READER}  not in the file");
+    env.run(&["drift", "--detailed-exitcode"]).code(2).says(&[&still, &gone]);
+    env.run(&["apply", "--yes"]).success().says(&["1 steps done"]);
+    env.run(&["plan", "--detailed-exitcode"]).success().says(&[&still, "No changes"]);
+    fs::write(&env.file, &with).unwrap();
+    env.run(&["apply", "--yes"]).success().says(&["1 steps done"]);
+
     env.run(&["destroy", "--confirm", "app-dev"]).success();
     for (kind, id) in [(ResourceKind::Nsg, &guard), (ResourceKind::Vnet, &network), (ResourceKind::Cluster, &cluster)] {
         assert_eq!(arm.get(kind, id).await, None, "{id}");
