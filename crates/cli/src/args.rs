@@ -129,6 +129,12 @@ pub(crate) struct DemoArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Makes what is missing and changes what can be changed in place; asks nothing. What would delete or empty \
+    something is refused and belongs to `tidelock apply FILE`.\n\n\
+    Exit codes: 0 up; 1 something failed, repeating it goes on; 5 refused by a guard, nothing was changed; 130 interrupted, \
+    the steps in flight were finished."
+)]
 pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) environment: EnvironmentFile,

@@ -16,8 +16,18 @@ impl Plan {
     /// What would be done, one line for each resource that is not as it should be, and a summary. Without colours.
     #[must_use]
     pub fn render(&self) -> String {
+        self.render_where(|step| step.action != Action::None)
+    }
+
+    /// The same, with what is simply made anew counted only: for an environment that is about to begin.
+    #[must_use]
+    pub fn render_brief(&self) -> String {
+        self.render_where(|step| !matches!(step.action, Action::None | Action::Create) || step.data.warning().is_some())
+    }
+
+    fn render_where(&self, is_shown: impl Fn(&Step) -> bool) -> String {
         let mut out = String::new();
-        let shown: Vec<&Step> = self.steps.iter().filter(|step| step.action != Action::None).collect();
+        let shown: Vec<&Step> = self.steps.iter().filter(|step| is_shown(step)).collect();
         let width = |least: usize, length: fn(&Step) -> usize| {
             shown.iter().map(|step| length(step)).max().unwrap_or_default().max(least)
         };

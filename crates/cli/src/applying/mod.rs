@@ -113,11 +113,6 @@ pub(crate) struct Carrying<'a> {
 
 impl Carrying<'_> {
     /// Notes each step in the journal, and shows it.
-    pub(crate) async fn carry_out(&self, plan: &Plan, cancel: &CancellationToken) -> Outcome<Report> {
-        let journal = Journal::begin(self.state, self.doing, self.file)?;
-        self.with_journal(plan, &journal, cancel).await
-    }
-
     async fn with_journal(&self, plan: &Plan, journal: &Journal, cancel: &CancellationToken) -> Outcome<Report> {
         let bars = Bars::new();
         let stream = |event: &Event| drop(printer::data_json_line(event));
@@ -135,7 +130,8 @@ impl Carrying<'_> {
         }
     }
 
-    /// The same under a claim on the environment, finishing what is in flight when it is interrupted.
+    /// Carries `first` out under a claim on the environment, finishing what is in flight when it is interrupted. `make` makes
+    /// the plan anew, for what has changed before the claim was ours.
     pub(crate) async fn claimed(
         &self,
         make: impl AsyncFn() -> Outcome<Plan>,

@@ -29,10 +29,8 @@ pub(crate) async fn run(settings: &Settings, args: &UpArgs) -> Outcome {
     let opened = Opened::load_checked(settings, &args.environment.file)?;
     let mut interrupt = Interrupt::listen()?;
     let lock = prepare(&opened, "up").await?;
-    let topology = tokio::select! {
-        brought = bring_up(&opened, &args.local, &lock) => brought?,
-        () = interrupt.wait() => return Err(interrupted(&args.environment)),
-    };
+    let brought = bring_up(&opened, &args.local, &lock, &mut interrupt).await;
+    let topology = brought.map_err(|failure| interrupted(failure, &args.environment))?;
     let operator = Operator::new(&opened.state, &topology)?;
     let sites = operator.ask_all(&topology).await;
     printer::data(&human(Shown {
@@ -46,7 +44,11 @@ pub(crate) async fn run(settings: &Settings, args: &UpArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn interrupted(args: &EnvironmentFile) -> Failure {
+/// An interruption that does not say yet how to go on, said in words.
+fn interrupted(failure: Failure, args: &EnvironmentFile) -> Failure {
+    if failure.exit != Exit::Interrupted || failure.hint.is_some() {
+        return failure;
+    }
     let file = args.file.display();
     Failure::interrupted("interrupted; what is there stays and serves as it is")
         .hint(format!("`tidelock up {file}` goes on where this stopped, `tidelock down {file}` removes everything"))
@@ -86,12 +88,21 @@ struct Resources {
     applied: Applied,
 }
 
-/// Starts the local cloud and applies the file. Repeating it changes only what is not as it should be.
-async fn apply_resources(opened: &Opened, local: &LocalSettings, lock: &Lock) -> Outcome<Resources> {
-    let (cloud, account) = start_cloud(opened, local, lock).await?;
-    writer::stays(opened).await?;
-    let applied = resources::apply(opened, opened.group()?, &account).await?;
-    foundations::follow(&account, &opened.environment).await?;
+/// Starts the local cloud and applies the file. Repeating it changes only what is not as it should be. Interrupted, it
+/// finishes the steps in flight; whatever else is under way may be cut off anywhere.
+async fn apply_resources(
+    opened: &Opened,
+    local: &LocalSettings,
+    lock: &Lock,
+    interrupt: &mut Interrupt,
+) -> Outcome<Resources> {
+    let started = async {
+        let started = start_cloud(opened, local, lock).await?;
+        writer::stays(opened).await?;
+        Ok(started)
+    };
+    let (cloud, account) = interrupt.during(started).await?;
+    let applied = resources::apply(opened, opened.group()?, &account, interrupt).await?;
     Ok(Resources { cloud, account, applied })
 }
 
@@ -145,9 +156,21 @@ async fn restore_wan(cloud: &CloudControl, local: &LocalSettings) -> Outcome<()>
 }
 
 /// Everything `up` does, under the lock. Repeating it changes only what is not as it should be.
-pub(crate) async fn bring_up(opened: &Opened, local: &LocalSettings, lock: &Lock) -> Outcome<Topology> {
-    let Resources { cloud, account, applied } = apply_resources(opened, local, lock).await?;
+pub(crate) async fn bring_up(
+    opened: &Opened,
+    local: &LocalSettings,
+    lock: &Lock,
+    interrupt: &mut Interrupt,
+) -> Outcome<Topology> {
+    let resources = apply_resources(opened, local, lock, interrupt).await?;
+    interrupt.during(arrange(opened, resources)).await
+}
+
+/// Agents and gateways on the resources, until they are ready.
+async fn arrange(opened: &Opened, resources: Resources) -> Outcome<Topology> {
+    let Resources { cloud, account, applied } = resources;
     let Applied { changed, caches } = applied;
+    foundations::follow(&account, &opened.environment).await?;
     let group = opened.group()?;
     let state = &opened.state;
     let arrangement = Arrangement { opened, group, cloud: &cloud, account: &account, caches };

@@ -3,14 +3,15 @@
 use std::net::SocketAddr;
 
 use tidelock_model::{Environment, GeoGroup, Location};
-use tidelock_plan::{KeyKind, Plan, Snapshot, Spec, Target, targets};
-use tokio_util::sync::CancellationToken;
+use tidelock_plan::{Action, KeyKind, Plan, Snapshot, Spec, Step, Target, targets};
 
 use crate::applying::{Carrying, Manager};
 use crate::args::{Output, Permissions};
 use crate::environment::Opened;
 use crate::exit::{Context, Failure, Outcome};
+use crate::interrupt::Interrupt;
 use crate::local::vault::OperatorAccount;
+use crate::printer;
 
 /// The port of a cache's private endpoint.
 const CACHE_PORT: u16 = 10000;
@@ -43,24 +44,52 @@ pub(crate) async fn plan(environment: &Environment, account: &OperatorAccount) -
     Manager::local(account, &Permissions::default())?.plan(environment).await
 }
 
-/// Makes the resources as the file says, and tells where the group's caches are.
-pub(crate) async fn apply(opened: &Opened, group: &GeoGroup, account: &OperatorAccount) -> Outcome<Applied> {
+/// Makes the resources as the file says, and tells where the group's caches are. It goes `apply`'s way, under the same claim,
+/// but asks nothing: what only a person may allow is refused.
+pub(crate) async fn apply(
+    opened: &Opened,
+    group: &GeoGroup,
+    account: &OperatorAccount,
+    interrupt: &mut Interrupt,
+) -> Outcome<Applied> {
     let environment = &opened.environment;
     let manager = Manager::local(account, &Permissions::default())?;
-    let plan = manager.plan(environment).await?;
+    let make = async || {
+        let plan = manager.plan(environment).await?;
+        refuse_what_is_not_for_up(&plan, opened)?;
+        Ok(plan)
+    };
+    let plan = interrupt.during(make()).await?;
     let changed = plan.work().count();
-    if let Some(refused) = plan.refusals().next() {
-        return Err(Failure::refused(format!("{}\n{}: {}", plan.render(), refused.address, refused.reason)));
-    }
     if changed > 0 {
+        printer::say(plan.render_brief().trim_end());
         let (state, file) = (&opened.state, &opened.file);
         let carrying = Carrying { manager: &manager, state, doing: "up", file, output: Output::Human };
-        let report = carrying.carry_out(&plan, &CancellationToken::new()).await?;
+        let (plan, report) = carrying.claimed(make, plan, None, interrupt).await?;
         carrying.conclude(&plan, &report)?;
     }
-    let snapshot = manager.observe(environment).await?;
+    let snapshot = interrupt.during(manager.observe(environment)).await?;
     let caches = facts(environment, group, &manager, &snapshot)?;
     Ok(Applied { changed, caches })
+}
+
+/// `up` builds and mends. What takes something away, or empties it, is `apply`'s: there a person sees it and allows it.
+fn refuse_what_is_not_for_up(plan: &Plan, opened: &Opened) -> Outcome<()> {
+    let file = opened.file.display();
+    let removes = |step: &&Step| step.data.loses_data() || matches!(step.action, Action::Delete | Action::Unlink);
+    if let Some(step) = plan.steps.iter().find(removes) {
+        return Err(Failure::refused(format!(
+            "{}\n{}: {}; `up` deletes nothing and empties nothing; nothing was changed",
+            plan.render(),
+            step.address,
+            step.reason
+        ))
+        .hint(format!("this belongs to `tidelock apply {file}`, which says what it needs; `up` goes on afterwards")));
+    }
+    match plan.refusals().next() {
+        None => Ok(()),
+        Some(step) => Err(Failure::refused(format!("{}\n{}: {}", plan.render(), step.address, step.reason))),
+    }
 }
 
 /// Where the group's caches are, from what ARM answered.

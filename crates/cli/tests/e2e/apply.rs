@@ -61,18 +61,23 @@ async fn an_apply_that_is_killed_again_and_again_comes_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_apply_finishes_what_is_in_flight_and_says_how_to_go_on() {
+async fn an_interrupted_up_or_apply_finishes_what_is_in_flight_and_says_how_to_go_on() {
     let env = Env::new();
-    let (child, there) = started(&env, &["apply"], 3).await;
-    assert!(there, "it was over before three steps had begun");
-    signal(child.id(), Signal::INT);
-    let ended = child.wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(130), "{text}");
-    assert!(text.contains("steps are done") && text.contains("goes on from what is there"), "{text}");
-    let (begun, finished) = steps(&env, 0);
-    assert_eq!(begun, finished, "what had begun was finished");
-    assert!(begun < 14, "{begun}");
+    for (known, (verb, enough)) in [("up", 3), ("apply", 1)].into_iter().enumerate() {
+        let (child, there) = started(&env, &[verb], enough).await;
+        assert!(there, "{verb} was over before {enough} steps had begun");
+        signal(child.id(), Signal::INT);
+        let ended = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(130), "{text}");
+        let goes_on = format!("`tidelock {verb} ");
+        let words = [" to create, 0 to change", "steps are done", "goes on from what is there", &goes_on];
+        assert!(words.iter().all(|words| text.contains(words)), "{words:?}: {text}");
+        assert!(verb != "up" || !text.contains("+ eastus2"), "what is merely made is counted: {text}");
+        let (begun, finished) = steps(&env, known);
+        assert_eq!(begun, finished, "what had begun was finished");
+        assert!((enough..14).contains(&begun), "{begun}");
+    }
     env.run(&["apply"]).success();
     env.run(&["plan", "--detailed-exitcode"]).success();
 }

@@ -87,6 +87,7 @@ async fn of_two_applies_at_once_one_is_refused_with_words() {
     let endpoint = arm.id(GROUP, &format!("{ENDPOINT}{}", endpoint_name(&env)));
     arm.delete(ResourceKind::PrivateEndpoint, &endpoint).await;
     env.run(&["apply"]).code(5).says(&["elsewhere-1 on otherhost", "nothing was changed", "--force-unlock"]);
+    env.run(&["up"]).code(5).says(&["elsewhere-1 on otherhost", "nothing was changed"]);
     assert!(arm.get(ResourceKind::PrivateEndpoint, &endpoint).await.is_none(), "it was made all the same");
     env.run(&["apply", "--force-unlock", "somebody-else"]).code(5);
     env.run(&["apply", "--force-unlock", "elsewhere-1"]).success();

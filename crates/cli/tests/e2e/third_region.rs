@@ -88,7 +88,7 @@ async fn a_member_is_taken_out_with_permission_only_and_the_others_stay_as_they_
 
     fs::write(&env.file, &without).unwrap();
     env.run(&["plan"]).success().says(&["DATA LOSS", FRENCH_CACHE, FRENCH_VAULT, "it can be recovered for"]);
-    env.run(&["up"]).code(5).says(&["DATA LOSS", FRENCH_CACHE]);
+    env.run(&["up"]).code(5).says(&["DATA LOSS", FRENCH_CACHE, "belongs to `tidelock apply", "nothing was changed"]);
     env.run(&["apply", "--yes"]).code(5).says(&["DATA LOSS", FRENCH_CACHE]);
     // The vault's deletion is not allowed by that of the cache.
     env.run(&["apply", "--yes", "--allow-data-loss", FRENCH_CACHE]).code(5).says(&["DATA LOSS", FRENCH_VAULT]);

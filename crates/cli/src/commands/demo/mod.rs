@@ -24,10 +24,11 @@ pub(crate) async fn run(settings: &Settings, args: &DemoArgs) -> Outcome {
     }
     let lock = up::prepare(&opened, "demo").await?;
     // Whatever happens from here on, everything is taken down again.
-    let told = tokio::select! {
-        told = tell(&opened, args, &lock) => told,
-        () = interrupt.wait() => Err(Failure::interrupted("interrupted")),
-    };
+    let told = tell(&opened, args, &lock, &mut interrupt).await.map_err(|failure| match failure.exit {
+        // What is said of an interrupted `up` is not true of what is taken down.
+        Exit::Interrupted => Failure::interrupted("interrupted"),
+        _ => failure,
+    });
     printer::say("\ntaking everything down");
     let down = up::take_down(&opened).await;
     drop(lock);
@@ -44,16 +45,25 @@ pub(crate) async fn run(settings: &Settings, args: &DemoArgs) -> Outcome {
     Ok(report.exit())
 }
 
-async fn tell(opened: &Opened, args: &DemoArgs, lock: &crate::state::Lock) -> Outcome<Report> {
-    let stage = Stage::set(opened, &args.local, lock).await?;
+async fn tell(
+    opened: &Opened,
+    args: &DemoArgs,
+    lock: &crate::state::Lock,
+    interrupt: &mut Interrupt,
+) -> Outcome<Report> {
+    let stage = Stage::set(opened, &args.local, lock, interrupt).await?;
+    interrupt.during(play(&stage, opened, args)).await
+}
+
+async fn play(stage: &Stage, opened: &Opened, args: &DemoArgs) -> Outcome<Report> {
     let mut report = Report::new(opened, args);
-    report.reads = Some(story::latencies(&stage).await?);
+    report.reads = Some(story::latencies(stage).await?);
     for number in 1..=args.runs {
         if args.runs > 1 {
             printer::say(&format!("\nrun {number} of {}", args.runs));
         }
-        let switchover = story::switchover(&stage, number, args.keep_log.as_deref()).await?;
-        let loss = story::region_loss(&stage, number, args.keep_log.as_deref()).await?;
+        let switchover = story::switchover(stage, number, args.keep_log.as_deref()).await?;
+        let loss = story::region_loss(stage, number, args.keep_log.as_deref()).await?;
         report.add(switchover, loss);
     }
     Ok(report)

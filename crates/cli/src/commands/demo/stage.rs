@@ -15,6 +15,7 @@ use crate::args::LocalSettings;
 use crate::commands::up;
 use crate::environment::Opened;
 use crate::exit::{Context, Outcome};
+use crate::interrupt::Interrupt;
 use crate::local::{cloud, vault};
 use crate::operator::Operator;
 use crate::printer;
@@ -38,11 +39,20 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) async fn set(opened: &Opened, local: &LocalSettings, lock: &Lock) -> Outcome<Self> {
+    pub(super) async fn set(
+        opened: &Opened,
+        local: &LocalSettings,
+        lock: &Lock,
+        interrupt: &mut Interrupt,
+    ) -> Outcome<Self> {
         printer::say(&format!("bringing up {} from {}", opened.environment.id(), opened.file.display()));
         let clock: Arc<dyn Clock> = Arc::new(BootClock);
         let started = clock.now();
-        let topology = up::bring_up(opened, local, lock).await?;
+        let topology = up::bring_up(opened, local, lock, interrupt).await?;
+        interrupt.during(Self::on(opened, topology, clock, started)).await
+    }
+
+    async fn on(opened: &Opened, topology: Topology, clock: Arc<dyn Clock>, started: BootTime) -> Outcome<Self> {
         let operator = Operator::new(&opened.state, &topology)?;
         let sites = operator.ask_all(&topology).await;
         let took = clock.now().saturating_since(started);
