@@ -63,7 +63,7 @@ async fn a_removed_member_leaves_through_another_and_nobody_else_is_touched() {
         "a vault that is not in the file is read too"
     );
     let allowed =
-        allowing(&["francecentral/cluster/demo-cache-francecentral", "francecentral/vault/kv-demo-francecentral"]);
+        allowing(&["francecentral/database/demo-cache-francecentral", "francecentral/vault/kv-demo-francecentral"]);
     let plan = planned(&azure, &two, &allowed).await;
     let report = applied(&azure, &plan).await;
     assert!(report.is_complete(), "{:?}", failures(&report));

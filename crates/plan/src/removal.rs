@@ -227,7 +227,7 @@ impl End<'_> {
         if let Some(id) = database.as_ref().filter(|id| self.snapshot.databases.contains_key(id)) {
             let found = self.snapshot.databases.get(id).and_then(geo::geo);
             let stays = if self.all { None } else { survivor(self.snapshot, id, going) };
-            let may = allowed(&one.address);
+            let may = allowed(&address);
             let why = match (&stays, found) {
                 (Some(survivor), _) => {
                     format!("{}; the other members of {} keep what they hold", self.why, survivor.nickname())
@@ -251,7 +251,7 @@ impl End<'_> {
                 members.iter().filter(|linked| linked.id != *id).filter_map(|linked| cluster_above(&linked.id)),
             );
             if !self.all {
-                made.permission = vec![one.address.clone()];
+                made.permission = vec![address.clone()];
                 made.refused = (!may).then_some(Refusal::DataLoss);
             }
             steps.push(made.step(self.snapshot));

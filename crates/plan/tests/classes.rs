@@ -187,7 +187,7 @@ fn cases() -> Vec<Case> {
             },
             "eastus2/database/demo-cache-eastus2",
             WipesThisMember,
-            &["eastus2/cluster/demo-cache-eastus2"],
+            &["eastus2/database/demo-cache-eastus2"],
             &[],
         ),
         guarded(
@@ -273,7 +273,7 @@ fn cases() -> Vec<Case> {
             },
             "eastus2/database/demo-cache-eastus2",
             WipesThisMember,
-            &["eastus2/cluster/demo-cache-eastus2"],
+            &["eastus2/database/demo-cache-eastus2"],
             &[EAST_CLUSTER, EAST, "eastus2/private-endpoint/pe-primary"],
         ),
     ]

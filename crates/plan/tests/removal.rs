@@ -9,7 +9,7 @@ use tidelock_arm_types::ResourceKind;
 use tidelock_model::{DnsZone, ResourceOrigin};
 use tidelock_plan::{Action, DataClass, Lock, OWNER_TAG, PlanContext, Refusal, Snapshot, destroy, plan};
 
-const FRANCE: &str = "francecentral/cluster/demo-cache-francecentral";
+const FRANCE: &str = "francecentral/database/demo-cache-francecentral";
 const FRENCH_VAULT: &str = "francecentral/vault/kv-demo-francecentral";
 
 fn allowing(addresses: &[&str]) -> PlanContext {
@@ -40,7 +40,7 @@ fn a_removed_member_is_guarded_and_the_others_are_left_alone() {
                                                                      DATA LOSS: every secret and key of this vault, once it cannot be recovered any more
   x francecentral resource group    rg-demo-francecentral            REFUSED: waits on francecentral/database/demo-cache-francecentral, which is refused
 Plan: 0 to create, 0 to change, 7 refused, 2 DATA LOSS.
-apply needs --allow-data-loss francecentral/cluster/demo-cache-francecentral
+apply needs --allow-data-loss francecentral/database/demo-cache-francecentral
 apply needs --allow-data-loss francecentral/vault/kv-demo-francecentral
 Nothing is applied while a step is refused.
 ";
@@ -125,6 +125,19 @@ fn a_vault_that_is_replaced_goes_after_everything_that_moves_to_the_new_one() {
     }
     carry_out(&plan, &mut snapshot, usize::MAX);
     assert!(tidelock_plan::plan(&environment, &context(), &snapshot).unwrap().is_empty());
+}
+
+/// What a plan names, in words, in JSON and in the journal, is what has to be typed.
+#[test]
+fn what_loses_data_is_allowed_by_its_own_address() {
+    let (environment, snapshot) = third_removed();
+    let plan = plan(&environment, &context(), &snapshot).unwrap();
+    let losing: Vec<_> = plan.steps.iter().filter(|step| step.data.loses_data()).collect();
+    assert_eq!(losing.len(), 2, "{}", plan.render());
+    for step in losing {
+        assert_eq!(step.permission.as_slice(), std::slice::from_ref(&step.address));
+        assert!(plan.render().contains(&format!("--allow-data-loss {}\n", step.address)), "{}", plan.render());
+    }
 }
 
 #[test]

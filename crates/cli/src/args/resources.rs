@@ -20,8 +20,13 @@ pub(crate) struct Permissions {
 }
 
 impl Permissions {
+    /// The journal and a failed step say what is done beside the address; that is no part of it.
     pub(crate) fn addresses(&self) -> BTreeSet<String> {
-        self.allow_data_loss.iter().cloned().collect()
+        let plain = |given: &String| {
+            let doing = [":delete", ":unlink"].into_iter().find_map(|doing| given.strip_suffix(doing));
+            doing.unwrap_or(given).to_owned()
+        };
+        self.allow_data_loss.iter().map(plain).collect()
     }
 }
 
@@ -169,4 +174,17 @@ pub(crate) struct RotateKeysArgs {
 pub(crate) enum WhichKey {
     Primary,
     Secondary,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_be_given_as_the_journal_writes_it() {
+        let given = ["eastus2/database/primary:delete", "uksouth/database/old:unlink", "uksouth/vault/main"];
+        let permissions = Permissions { allow_data_loss: given.map(str::to_owned).to_vec(), adopt: false };
+        let expected = ["eastus2/database/primary", "uksouth/database/old", "uksouth/vault/main"];
+        assert_eq!(permissions.addresses(), expected.map(str::to_owned).into());
+    }
 }

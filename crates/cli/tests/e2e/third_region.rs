@@ -60,7 +60,7 @@ async fn a_third_region_joins_under_load_and_can_take_over() {
 /// Taking a member out costs its copy: said, and allowed by address; nobody else notices.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_is_taken_out_with_permission_only_and_the_others_stay_as_they_are() {
-    const FRENCH_CACHE: &str = "francecentral/cluster/redis-secondary-app-cache-01";
+    const FRENCH_CACHE: &str = "francecentral/database/redis-secondary-app-cache-01";
     const FRENCH_VAULT: &str = "francecentral/vault/kv-app-dev-frc";
     let env = Env::new();
     let without = fs::read_to_string(&env.file).unwrap();
