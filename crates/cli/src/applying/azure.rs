@@ -56,7 +56,7 @@ pub(crate) async fn manager(which: &WhichCloud, permissions: &Permissions) -> Ou
     let mut context = PlanContext::new(subscription, tenant);
     context.allow_data_loss = permissions.addresses();
     context.adopt = permissions.adopt;
-    Ok(Manager { client, context })
+    Ok(Manager { client, context, on_azure: true })
 }
 
 #[derive(Deserialize)]

@@ -32,6 +32,8 @@ use crate::views::moment;
 pub(crate) struct Manager {
     pub(crate) client: ArmClient,
     pub(crate) context: PlanContext,
+    /// Azure's, not the local cloud's.
+    pub(crate) on_azure: bool,
 }
 
 impl Manager {
@@ -43,7 +45,7 @@ impl Manager {
         let mut context = PlanContext::new(account.subscription.clone(), account.tenant.clone());
         context.allow_data_loss = permissions.addresses();
         context.adopt = permissions.adopt;
-        Ok(Self { client, context })
+        Ok(Self { client, context, on_azure: false })
     }
 
     pub(crate) async fn observe(&self, environment: &Environment) -> Outcome<Snapshot> {
@@ -157,7 +159,7 @@ impl Carrying<'_> {
         // Somebody may have changed something before the claim was ours.
         let again = if claim.is_held() { make().await } else { Ok(first.clone()) };
         let again = again.and_then(|plan| {
-            refuse_if_refused(&plan)?;
+            refuse_if_refused(&plan, self.manager, self.file)?;
             refuse_if_more(&first, &plan)?;
             Ok(plan)
         });
@@ -218,13 +220,32 @@ impl Carrying<'_> {
     }
 }
 
-/// A plan that holds a step which somebody has to decide on is not begun.
-pub(crate) fn refuse_if_refused(plan: &Plan) -> Outcome<()> {
+/// A plan that holds a step which somebody has to decide on is not begun. `file` is as it was typed.
+pub(crate) fn refuse_if_refused(plan: &Plan, manager: &Manager, file: &Path) -> Outcome<()> {
     let decisive = |refusal| !matches!(refusal, Some(Refusal::Unreadable | Refusal::Blocked));
     match plan.refusals().find(|step| decisive(step.refusal)) {
         None => Ok(()),
-        Some(step) => Err(Failure::refused(format!("{}\n{}: {}", plan.render(), step.address, step.reason))),
+        Some(step) => {
+            let failure = Failure::refused(format!("{}\n{}: {}", plan.render(), step.address, step.reason));
+            Err(match adoption(plan, manager, file) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            })
+        }
     }
+}
+
+/// The command that takes what bears no mark for ours; none if nothing is refused for that, or it has been tried.
+pub(crate) fn adoption(plan: &Plan, manager: &Manager, file: &Path) -> Option<String> {
+    let foreign = plan.refusals().any(|step| step.refusal == Some(Refusal::Foreign));
+    (foreign && !manager.context.adopt).then(|| {
+        let cloud = if manager.on_azure { " --cloud azure" } else { "" };
+        format!(
+            "what bears no mark, and is this environment's, is marked as ours by `tidelock apply {}{cloud} --adopt`; what \
+             belongs to another environment is not",
+            file.display()
+        )
+    })
 }
 
 fn host_name() -> String {

@@ -31,7 +31,7 @@ pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
         manager.context.allow_data_loss.extend(typed);
         plan = manager.plan(&opened.environment).await?;
     }
-    refuse_if_refused(&plan)?;
+    refuse_if_refused(&plan, &manager, &args.file)?;
     if account.is_some() {
         writer::is_not_replaced(&opened, &plan).await?;
     }

@@ -15,6 +15,9 @@ pub(crate) async fn run(settings: &Settings, args: &PlanArgs) -> Outcome {
         Output::Human => printer::data(&plan.render()),
         Output::Json => printer::data_json(&plan)?,
     }
+    if let Some(hint) = applying::adoption(&plan, &manager, &args.environment.file) {
+        printer::say(&hint);
+    }
     if let Some(out) = &args.out {
         Saved::keep(out, &opened.file, &args.permissions, &plan)?;
         printer::say(&format!("kept; to carry out exactly this: tidelock apply {}", out.display()));

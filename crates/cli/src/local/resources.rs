@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tidelock_model::{Environment, GeoGroup, Location};
 use tidelock_plan::{Action, KeyKind, Plan, Snapshot, Spec, Step, Target, targets};
 
-use crate::applying::{Carrying, Manager};
+use crate::applying::{Carrying, Manager, adoption};
 use crate::args::{Output, Permissions};
 use crate::environment::Opened;
 use crate::exit::{Context, Failure, Outcome};
@@ -56,7 +56,7 @@ pub(crate) async fn apply(
     let manager = Manager::local(account, &Permissions::default())?;
     let make = async || {
         let plan = manager.plan(environment).await?;
-        refuse_what_is_not_for_up(&plan, opened)?;
+        refuse_what_is_not_for_up(&plan, &manager, opened)?;
         Ok(plan)
     };
     let plan = interrupt.during(make()).await?;
@@ -74,7 +74,7 @@ pub(crate) async fn apply(
 }
 
 /// `up` builds and mends. What takes something away, or empties it, is `apply`'s: there a person sees it and allows it.
-fn refuse_what_is_not_for_up(plan: &Plan, opened: &Opened) -> Outcome<()> {
+fn refuse_what_is_not_for_up(plan: &Plan, manager: &Manager, opened: &Opened) -> Outcome<()> {
     let file = opened.file.display();
     let removes = |step: &&Step| step.data.loses_data() || matches!(step.action, Action::Delete | Action::Unlink);
     if let Some(step) = plan.steps.iter().find(removes) {
@@ -88,7 +88,13 @@ fn refuse_what_is_not_for_up(plan: &Plan, opened: &Opened) -> Outcome<()> {
     }
     match plan.refusals().next() {
         None => Ok(()),
-        Some(step) => Err(Failure::refused(format!("{}\n{}: {}", plan.render(), step.address, step.reason))),
+        Some(step) => {
+            let failure = Failure::refused(format!("{}\n{}: {}", plan.render(), step.address, step.reason));
+            Err(match adoption(plan, manager, &opened.file) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            })
+        }
     }
 }
 
