@@ -22,6 +22,7 @@ use crate::args::{CloudKind, Output, Permissions, WhichCloud};
 use crate::environment::Opened;
 use crate::exit::{Context, Failure, Outcome};
 use crate::interrupt::Interrupt;
+use crate::local::cloud;
 use crate::local::vault::OperatorAccount;
 use crate::printer;
 use crate::settings::Settings;
@@ -72,13 +73,7 @@ pub(crate) async fn open(
         return Ok((opened, manager));
     }
     let opened = Opened::load_checked(settings, file)?;
-    if !opened.state.exists() {
-        return Err(Failure::error(format!(
-            "{} has no local cloud on this machine to compare with",
-            opened.state.id()
-        ))
-        .hint("`tidelock apply FILE` or `tidelock up FILE` starts one"));
-    }
+    cloud::must_run(&opened.state, file).await?;
     let account = OperatorAccount::load(&opened.state)?;
     let manager = Manager::local(&account, permissions)?;
     Ok((opened, manager))

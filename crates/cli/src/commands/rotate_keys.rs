@@ -12,6 +12,7 @@ use crate::commands::up;
 use crate::environment::Opened;
 use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
+use crate::local::cloud;
 use crate::local::vault::OperatorAccount;
 use crate::printer;
 use crate::settings::Settings;
@@ -22,10 +23,7 @@ const ORDER: [KeyType; 2] = [KeyType::Secondary, KeyType::Primary];
 pub(crate) async fn run(settings: &Settings, args: &RotateKeysArgs) -> Outcome {
     let file = &args.environment.file;
     let opened = Opened::load_checked(settings, file)?;
-    if !opened.state.exists() {
-        return Err(Failure::error(format!("{} is not up on this machine", opened.state.id()))
-            .hint("bring it up with `tidelock up FILE`"));
-    }
+    cloud::must_run(&opened.state, file).await?;
     let mut interrupt = Interrupt::listen()?;
     let _lock = up::prepare(&opened, "rotate-keys").await?;
     let account = OperatorAccount::load(&opened.state)?;

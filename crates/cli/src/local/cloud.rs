@@ -24,6 +24,25 @@ pub(crate) fn control(state: &StateDir) -> CloudControl {
     CloudControl::new(&state.cloud_dir().join("control.sock"))
 }
 
+/// That the cloud runs, for commands that need it and do not start it. `file` is as it was typed.
+pub(crate) async fn must_run(state: &StateDir, file: &Path) -> Outcome<()> {
+    if !state.exists() {
+        return Err(Failure::error(format!(
+            "the local cloud does not run: {} has no local cloud on this machine",
+            state.id()
+        ))
+        .hint(format!("`tidelock up {0}` starts one, `tidelock apply {0}` only makes the resources", file.display())));
+    }
+    match control(state).status().await {
+        Ok(_) => Ok(()),
+        Err(CallError::Unreachable { .. }) => {
+            Err(Failure::error(format!("the local cloud does not run: tidelock up {}", file.display()))
+                .hint("what is there stays as it is, and serves on"))
+        }
+        Err(err) => Err(Failure::error(format!("the local cloud does not answer properly: {err}"))),
+    }
+}
+
 /// Makes sure that the cloud runs.
 pub(crate) async fn ensure(state: &StateDir, wan_round_trip_ms: u64) -> Outcome<CloudControl> {
     let cloud = control(state);

@@ -87,7 +87,14 @@ async fn data_is_lost_only_with_permission_and_a_plan_that_is_kept_goes_stale() 
     const EAST_DATABASE: &str = "eastus2/database/primary";
     const UK_DATABASE: &str = "uksouth/database/replica";
     let env = Env::new();
-    env.run(&["plan"]).code(1).says(&["no local cloud", "tidelock apply"]);
+    for command in [&["plan"][..], &["drift"], &["import"], &["destroy"], &["rotate-keys", "--region", "uksouth"]] {
+        env.run(command).code(1).says(&[
+            "the local cloud does not run",
+            "no local cloud",
+            "tidelock up",
+            "tidelock apply",
+        ]);
+    }
     env.run(&["apply"]).success();
     let text = fs::read_to_string(&env.file).unwrap();
     fs::write(&env.file, text.replace("\"EnterpriseCluster\"", "\"OSSCluster\"")).unwrap();
