@@ -31,6 +31,16 @@ fn check(file: &Path, stdin: Stdio) -> Ran {
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
+/// Runs the program, and no longer than it may take to say no.
+fn run(arguments: &[&str], state: &Path) -> Ran {
+    #[allow(clippy::disallowed_methods)] // the program under test is run as a person runs it
+    let mut command = Command::new("timeout");
+    command.arg("20").arg(env!("CARGO_BIN_EXE_tidelock")).args(arguments).env("TIDELOCK_STATE_DIR", state);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
 fn refused(name: &str, contents: &[u8]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("x.tfvars");
@@ -74,6 +84,23 @@ fn an_empty_device_and_a_directory_are_refused() {
     let ran = check(directory.path(), Stdio::null());
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("cannot read"), "{}", ran.err);
+}
+
+/// Nobody writes to the pipe, so that whoever opens it waits for ever.
+#[test]
+fn what_is_no_file_is_said_instead_of_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    #[allow(clippy::disallowed_methods)] // the standard library makes no pipes with names
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    for (file, what) in [(pipe.as_path(), "it is a pipe, not a file"), (Path::new("/dev/zero"), "it is a device")] {
+        for verb in ["up", "plan", "apply", "status", "drift", "destroy", "down"] {
+            let ran = run(&[verb, file.to_str().unwrap()], directory.path());
+            assert_eq!(ran.code, Some(1), "{verb} {}: {}{}", file.display(), ran.out, ran.err);
+            assert!(ran.err.contains(what), "{verb}: {}", ran.err);
+        }
+    }
 }
 
 #[test]

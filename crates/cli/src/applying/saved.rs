@@ -4,7 +4,6 @@
 //! were kept, and has to be the same to the byte. So a stale plan cannot be applied, and neither can one that was tampered with.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -56,11 +55,11 @@ impl Saved {
 
     /// The plan kept in `file`; none if that is something else, such as a tfvars file.
     pub(crate) fn read(file: &Path) -> Outcome<Option<Self>> {
-        let bytes = match fs::File::open(file) {
-            Ok(opened) => input::bounded(opened).context(format!("cannot read {}", file.display()))?,
+        if !file.exists() {
             // Whoever reads the tfvars file says it better.
-            Err(_) => return Ok(None),
-        };
+            return Ok(None);
+        }
+        let bytes = input::bounded(input::open(file)?).context(format!("cannot read {}", file.display()))?;
         if !bytes.trim_ascii_start().starts_with(b"{") {
             return Ok(None);
         }

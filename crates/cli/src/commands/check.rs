@@ -82,7 +82,7 @@ fn look(file: &Path, args: &CheckArgs) -> Looked {
 }
 
 fn check_file(file: &Path) -> Outcome<Read> {
-    let text = if file == Path::new(STDIN) { input::stdin()? } else { input::file(file)? };
+    let text = if file == Path::new(STDIN) { input::stdin()? } else { input::stream(file)? };
     let checked = tidelock_config::check(&text);
     Ok(Read { text, checked, fixed: Vec::new() })
 }
