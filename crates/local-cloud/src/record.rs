@@ -3,7 +3,8 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
 use axum::Router;
@@ -34,7 +35,7 @@ const HEADERS: [&str; 10] = [
     "x-ms-request-id",
 ];
 /// Members whose texts are secrets, in either plane. Private parts of keys have the names of RFC 7517.
-const SECRETS: [&str; 13] = [
+const SECRETS: [&str; 16] = [
     "value",
     "primarykey",
     "secondarykey",
@@ -47,8 +48,13 @@ const SECRETS: [&str; 13] = [
     "dp",
     "dq",
     "qi",
+    "p",
+    "q",
+    "key_hsm",
     "access_token",
 ];
+/// Further primes of a key, whose parts have names of their own: taken out as a whole.
+const FURTHER_PRIMES: &str = "oth";
 /// What stands in a secret's place.
 const REDACTED: &str = "[redacted]";
 
@@ -78,7 +84,7 @@ fn recorder() -> Option<&'static Recorder> {
         .get_or_init(|| {
             let directory = PathBuf::from(std::env::var_os(DIRECTORY)?);
             let path = directory.join(format!("exchanges-{}-{}.jsonl", std::process::id(), uuid::Uuid::new_v4()));
-            match File::options().create_new(true).append(true).open(&path) {
+            match create(&path) {
                 Ok(file) => Some(Recorder { file: Mutex::new((file, 0)) }),
                 Err(err) => {
                     tracing::error!(path = %path.display(), %err, "exchanges cannot be recorded");
@@ -87,6 +93,11 @@ fn recorder() -> Option<&'static Recorder> {
             }
         })
         .as_ref()
+}
+
+/// What is taken out is known by name: what is not known yet is for the owner's eyes only.
+fn create(path: &Path) -> std::io::Result<File> {
+    File::options().create_new(true).append(true).mode(0o600).open(path)
 }
 
 impl Recorder {
@@ -165,7 +176,10 @@ fn redact(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
-                if SECRETS.contains(&name.to_lowercase().as_str()) {
+                let name = name.to_lowercase();
+                if name == FURTHER_PRIMES {
+                    *member = json!(REDACTED);
+                } else if SECRETS.contains(&name.as_str()) {
                     hide(member);
                 }
                 redact(member);
@@ -203,6 +217,31 @@ mod tests {
         assert_eq!(shown["value"][0]["id"], "x");
         assert_eq!(shown["key"]["n"], "public");
         assert_eq!(shown["properties"]["attributes"]["enabled"], true);
+    }
+
+    #[test]
+    fn private_parts_of_imported_keys_are_taken_out() {
+        let private = ["d", "dp", "dq", "k", "key_hsm", "oth", "p", "q", "qi"];
+        let mut key: Map<String, Value> = private.iter().map(|name| ((*name).to_owned(), json!("secret"))).collect();
+        key.insert("oth".to_owned(), json!([{ "r": "secret", "d": "secret", "t": "secret" }]));
+        key.extend([
+            ("kty".to_owned(), json!("RSA")),
+            ("n".to_owned(), json!("public")),
+            ("e".to_owned(), json!("AQAB")),
+        ]);
+        let shown = shown(&Bytes::from(json!({ "key": key, "Hsm": false }).to_string()));
+        assert!(!shown.to_string().contains("secret"), "{shown}");
+        assert_eq!((&shown["key"]["n"], &shown["key"]["e"]), (&json!("public"), &json!("AQAB")));
+        assert!(private.iter().all(|name| shown["key"][name] == REDACTED), "{shown}");
+    }
+
+    #[test]
+    fn a_record_is_its_owners_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record");
+        let mode = create(&path).unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
