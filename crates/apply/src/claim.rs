@@ -18,6 +18,8 @@ use tidelock_plan::{Action, OWNER_TAG, Plan};
 pub const CLAIM_TAG: &str = "tidelock-apply";
 /// A claim that is older belongs to somebody who has died: a whole environment has been made in less.
 pub const CLAIM_STALE_AFTER: Duration = Duration::from_secs(6 * 3600);
+/// A claim that cannot be taken away within this is left to become stale.
+const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 /// Between writing a claim and reading it again.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -111,8 +113,10 @@ impl Claim {
             }
             Ok::<(), ArmError>(())
         };
-        if let Err(error) = released.await {
-            tracing::warn!(%group, %error, "the claim could not be taken away");
+        match tokio::time::timeout(RELEASE_LIMIT, released).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%group, %error, "the claim could not be taken away"),
+            Err(_) => tracing::warn!(%group, "the claim could not be taken away: no answer within {RELEASE_LIMIT:?}"),
         }
     }
 }

@@ -9,8 +9,9 @@ pub(crate) mod saved;
 pub(crate) mod writer;
 
 use std::path::Path;
+use std::time::Duration;
 
-use tidelock_apply::{Claim, Claimant, Event, Progress, Report};
+use tidelock_apply::{Claim, ClaimError, Claimant, Event, Progress, Report};
 use tidelock_arm_client::{ARM_SCOPE, ArmClient, Settings as ClientSettings};
 use tidelock_model::Environment;
 use tidelock_plan::{Plan, PlanContext, Refusal, Snapshot};
@@ -28,6 +29,9 @@ use crate::printer;
 use crate::settings::Settings;
 use crate::state::StateDir;
 use crate::views::moment;
+
+/// So long an interrupted command waits for a claim that it is taking, to give it back.
+const TAKING_LIMIT: Duration = Duration::from_secs(10);
 
 /// A management endpoint, and what a plan for it may do.
 pub(crate) struct Manager {
@@ -143,16 +147,15 @@ impl Carrying<'_> {
             earlier: journal::ids(self.state),
             now: moment::now().0 / 1000,
         };
-        let claim = match Claim::take(&self.manager.client, &first, &me, force_unlock).await {
+        let claim = match self.take(&first, &me, force_unlock, interrupt).await {
             Ok(claim) => claim,
-            Err(held) => {
+            Err(failure) => {
                 journal.end();
-                return Err(Failure::refused(held.to_string())
-                    .hint("wait until it has ended; if it has died, repeat this with --force-unlock ID"));
+                return Err(failure);
             }
         };
         // Somebody may have changed something before the claim was ours.
-        let again = if claim.is_held() { make().await } else { Ok(first.clone()) };
+        let again = if claim.is_held() { interrupt.during(make()).await } else { Ok(first.clone()) };
         let again = again.and_then(|plan| {
             refuse_if_refused(&plan, self.manager, self.file)?;
             refuse_if_more(&first, &plan)?;
@@ -170,6 +173,42 @@ impl Carrying<'_> {
         };
         claim.release(&self.manager.client).await;
         Ok((plan, report?))
+    }
+
+    /// Takes the claim. Interrupted, it lets the taking end: only then it is known what there is to give back.
+    async fn take(
+        &self,
+        plan: &Plan,
+        me: &Claimant,
+        force_unlock: Option<&str>,
+        interrupt: &mut Interrupt,
+    ) -> Outcome<Claim> {
+        let client = &self.manager.client;
+        let taking = Claim::take(client, plan, me, force_unlock);
+        tokio::pin!(taking);
+        let taken = tokio::select! {
+            taken = &mut taking => taken,
+            () = interrupt.wait() => {
+                let failure = Failure::interrupted("interrupted; no step was begun");
+                return Err(match tokio::time::timeout(TAKING_LIMIT, taking).await {
+                    Ok(Ok(claim)) => {
+                        claim.release(client).await;
+                        failure
+                    }
+                    Ok(Err(_)) => failure,
+                    Err(_) => failure.hint(format!(
+                        "whether a claim was written is not known: commands from here overwrite it, others need \
+                         --force-unlock {}",
+                        me.id
+                    )),
+                });
+            }
+        };
+        taken.map_err(|error| match error {
+            ClaimError::Held { .. } => Failure::refused(error.to_string())
+                .hint("wait until it has ended; if it has died, repeat this with --force-unlock ID"),
+            ClaimError::Arm(_) => Failure::refused(format!("no claim could be taken, nothing was changed: {error}")),
+        })
     }
 
     async fn until_interrupted(&self, plan: &Plan, journal: &Journal, interrupt: &mut Interrupt) -> Outcome<Report> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tidelock_plan::Plan;
 
 use crate::exit::{Failure, Outcome};
+use crate::interrupt::Interrupt;
 use crate::printer;
 
 /// That every given address is one of the plan's. One that has nothing to lose any more is no error: the same command may be
@@ -26,19 +27,23 @@ pub(crate) fn check(plan: &Plan, given: &BTreeSet<String>) -> Outcome<()> {
 }
 
 /// Asks a person for each address that would lose data; returns those that were typed exactly, none if one was not.
-pub(crate) fn ask(plan: &Plan, given: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+pub(crate) async fn ask(
+    plan: &Plan,
+    given: &BTreeSet<String>,
+    interrupt: &mut Interrupt,
+) -> Outcome<Option<BTreeSet<String>>> {
     let wanted: Vec<&str> = plan.permissions().into_iter().filter(|address| !given.contains(*address)).collect();
     if wanted.is_empty() || !printer::can_ask() {
-        return None;
+        return Ok(None);
     }
     printer::say(&plan.render());
     let mut typed = BTreeSet::new();
     for address in wanted {
-        let answer = printer::ask(&format!("DATA LOSS. To let it happen, type {address}:"))?;
-        if answer != address {
-            return None;
+        let answer = interrupt.ask(format!("DATA LOSS. To let it happen, type {address}:")).await?;
+        if answer.as_deref() != Some(address) {
+            return Ok(None);
         }
-        typed.insert(answer);
+        typed.extend(answer);
     }
-    Some(typed)
+    Ok(Some(typed))
 }

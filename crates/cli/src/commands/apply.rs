@@ -20,20 +20,21 @@ pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
     let saved = Saved::read(&args.file)?;
     let (file, permissions) = asked(args, saved.as_ref())?;
     let mut interrupt = Interrupt::listen()?;
-    let Place { opened, mut manager, account, _lock } = place(settings, args, file, &permissions).await?;
-    let mut plan = manager.plan(&opened.environment).await?;
+    let Place { opened, mut manager, account, _lock } =
+        interrupt.during(place(settings, args, file, &permissions)).await?;
+    let mut plan = interrupt.during(manager.plan(&opened.environment)).await?;
     permit::check(&plan, &manager.context.allow_data_loss)?;
     if let Some(saved) = &saved {
         saved.check(&plan)?;
     } else if !args.yes
-        && let Some(typed) = permit::ask(&plan, &manager.context.allow_data_loss)
+        && let Some(typed) = permit::ask(&plan, &manager.context.allow_data_loss, &mut interrupt).await?
     {
         manager.context.allow_data_loss.extend(typed);
-        plan = manager.plan(&opened.environment).await?;
+        plan = interrupt.during(manager.plan(&opened.environment)).await?;
     }
     refuse_if_refused(&plan, &manager, &args.file)?;
     if account.is_some() {
-        writer::is_not_replaced(&opened, &plan).await?;
+        interrupt.during(writer::is_not_replaced(&opened, &plan)).await?;
     }
     if plan.work().count() == 0 {
         return Ok(conclude(0, plan.refusals().count(), args.output));
@@ -47,7 +48,7 @@ pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
     let (plan, report) = carrying.claimed(again, plan, args.force_unlock.as_deref(), &mut interrupt).await?;
     let left = carrying.conclude(&plan, &report)?;
     if let Some(account) = &account {
-        foundations::follow(account, &opened.environment).await?;
+        interrupt.during(foundations::follow(account, &opened.environment)).await?;
     }
     Ok(conclude(report.done.len(), left, args.output))
 }

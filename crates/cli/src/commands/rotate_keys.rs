@@ -30,14 +30,22 @@ pub(crate) async fn run(settings: &Settings, args: &RotateKeysArgs) -> Outcome {
     let manager = Manager::local(&account, &Permissions::default())?;
     let carrying =
         Carrying { manager: &manager, state: &opened.state, doing: "rotate-keys", file, output: Output::Human };
-    let database = database(&opened, &manager, &args.region).await?;
+    let database = interrupt.during(database(&opened, &manager, &args.region)).await?;
     // One that was cut off may have left a key that the vault does not have yet.
     write_secrets(&opened, &carrying, args, &mut interrupt).await?;
     for key in ORDER.into_iter().filter(|key| is_wanted(*key, args.only)) {
         printer::say(&format!("{}: a new {} key", args.region, key.as_str().to_lowercase()));
-        manager.client.regenerate_key(&database, key).await.context("the management endpoint")?;
+        // Interrupted, it ends with the new key in the vault, too.
+        let (made, stop) = interrupt.around(manager.client.regenerate_key(&database, key)).await?;
+        made.context("the management endpoint")?;
         // Cut off here, the vault lacks a key; the other one admits, and the next run writes this one first.
         write_secrets(&opened, &carrying, args, &mut interrupt).await?;
+        if stop {
+            return Err(Failure::interrupted(format!(
+                "interrupted; the new {} key is in the cache and in its vault",
+                key.as_str().to_lowercase()
+            )));
+        }
     }
     printer::data(&format!(
         "{}: new keys are in the cache and in its vault; gateways and agents find them there by themselves",
@@ -81,7 +89,7 @@ async fn write_secrets(
         check_only_secrets(&plan)?;
         Ok(plan)
     };
-    let plan = make().await?;
+    let plan = interrupt.during(make()).await?;
     if plan.work().next().is_none() {
         return Ok(());
     }

@@ -4,12 +4,20 @@ use serde_json::{Value as Json, json};
 use tidelock_arm_types::ResourceKind;
 use tidelock_control::cloud_faults::FaultSettings;
 
-use crate::harness::{EAST, Env, Ran, UK, eventually, place};
+use std::process::Child;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::harness::{EAST, Env, Ran, UK, eventually, place, signal};
 
 const GROUP: &str = "rg-app-dev-primary";
 const ENDPOINT: &str = "Microsoft.Network/privateEndpoints/";
 /// Fewer than the client sends one request: all of them may meet the same one.
 const THROTTLED: u32 = 5;
+/// What is told to wait so long (s) has not ended by itself when an interruption has long ended it.
+const FAR_OFF: u32 = 25;
+const SOON: Duration = Duration::from_secs(10);
 
 /// The local cloud runs, and nothing of the file's own is there: an `apply` is killed as soon as its cloud answers.
 async fn only_the_cloud(env: &Env) {
@@ -37,6 +45,19 @@ async fn throttling_and_missing_tokens_are_survived_and_a_full_region_holds_up_n
     only_the_cloud(&env).await;
     set(&env, FaultSettings { arm_token_outage: true, ..FaultSettings::default() }).await;
     env.run(&["apply"]).code(1).says(&["no token"]);
+
+    // Interrupted before there is a step: while it reads, and is told to come again much later.
+    for verb in ["apply", "up"] {
+        let slow = FaultSettings { throttle: 1000, throttle_retry_after_s: FAR_OFF, ..FaultSettings::default() };
+        set(&env, slow).await;
+        let reading = env.start(&[verb]);
+        eventually("that it reads", || async {
+            let left = env.cloud().faults().await.map_err(|err| err.to_string())?.throttle;
+            if left < 1000 { Ok(()) } else { Err(format!("{left} requests are to be throttled")) }
+        })
+        .await;
+        interrupted(verb, reading).await.says(&["interrupted"]);
+    }
 
     let full = FaultSettings {
         throttle: THROTTLED,
@@ -91,7 +112,29 @@ async fn of_two_applies_at_once_one_is_refused_with_words() {
     assert!(arm.get(ResourceKind::PrivateEndpoint, &endpoint).await.is_none(), "it was made all the same");
     env.run(&["apply", "--force-unlock", "somebody-else"]).code(5);
     env.run(&["apply", "--force-unlock", "elsewhere-1"]).success();
+
+    // Interrupted as soon as it has a claim, it gives it back.
+    arm.delete(ResourceKind::PrivateEndpoint, &endpoint).await;
+    let claiming = env.start(&["apply"]);
+    eventually("a claim", || async {
+        let found = arm.get(ResourceKind::ResourceGroup, &group).await.unwrap();
+        if found["tags"]["tidelock-apply"].is_string() { Ok(()) } else { Err(found.to_string()) }
+    })
+    .await;
+    interrupted("apply", claiming).await;
+    let found = arm.get(ResourceKind::ResourceGroup, &group).await.unwrap();
+    assert!(found["tags"]["tidelock-apply"].is_null(), "the claim was not given back: {found}");
+    env.run(&["apply"]).success();
     env.run(&["plan", "--detailed-exitcode"]).success();
+}
+
+/// The command ends soon after the signal, as interrupted.
+async fn interrupted(what: &str, child: Child) -> Ran {
+    signal(child.id(), Signal::INT);
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    let ended = tokio::time::timeout(SOON, ended).await;
+    let output = ended.unwrap_or_else(|_| panic!("{what} goes on {SOON:?} after it was interrupted")).unwrap();
+    Ran { what: what.to_owned(), output }.code(130)
 }
 
 /// The name of the first region's private endpoint, as the plan has it.
