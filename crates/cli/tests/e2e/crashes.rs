@@ -54,6 +54,10 @@ async fn a_killed_cloud_is_started_again_and_adopts_its_engines() {
     signal(env.pid("cloud"), Signal::KILL);
     // The data path does not need the cloud's management process.
     east.command(&["SET", "kept", "2"]).await.unwrap();
+    let starts = format!("the local cloud does not run: tidelock up {}", env.file.display());
+    for command in [&["plan"][..], &["rotate-keys", "--region", EAST]] {
+        env.run(command).code(1).says(&[&starts]);
+    }
     env.run(&["up"]).success().says(&["No changes"]);
     assert_eq!(engines(&env), before, "the engines were not adopted");
     assert_eq!(east.command(&["GET", "kept"]).await.unwrap().as_str(), Some("2"));

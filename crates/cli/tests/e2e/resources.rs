@@ -86,6 +86,16 @@ async fn everything_around_the_caches_is_made_kept_and_ended() {
     env.run(&["drift", "--detailed-exitcode"]).success().says(&["No drift"]);
     assert_eq!(east.command(&["GET", "key"]).await.unwrap().as_str(), Some("1"), "nobody lost anything by it");
 
+    // What bears no mark is refused, with the command that marks it.
+    let mut unmarked = arm.get(ResourceKind::Vnet, &network).await.unwrap();
+    unmarked["tags"].as_object_mut().unwrap().remove("tidelock-environment").unwrap();
+    arm.put(ResourceKind::Vnet, &network, &unmarked).await;
+    let adopting = format!("`tidelock apply {} --adopt`", env.file.display());
+    env.run(&["plan"]).success().says(&["nothing says it is ours", &adopting]);
+    env.run(&["up"]).code(5).says(&["--adopt`"]);
+    env.run(&["apply", "--yes"]).code(5).says(&["nothing says it is ours", &adopting]);
+    env.run(&["apply", "--yes", "--adopt"]).success().says(&["1 steps done"]);
+
     // Who leaves the file loses the role that was given here; what nobody can tell from a gift of others is said.
     let with = fs::read_to_string(&env.file).unwrap();
     let reader = format!("reader_object_ids = [\"{READER}\"]");
