@@ -181,7 +181,8 @@ async fn save_tail(shared: &Shared, run_id: &str, fork: &Position, end: u64, epo
         dir: shared.salvage_dir.clone(),
     };
     for attempt in 1.. {
-        match salvage::save(&options, &order).await {
+        let engine = options.borrow().clone();
+        match salvage::save(&engine, &order).await {
             Ok(saved) => return Ok(saved.path.display().to_string()),
             Err(err) if err.is_transient() && attempt < SALVAGE_ATTEMPTS => {
                 tracing::warn!(%err, attempt, "what only this engine holds is not saved yet; trying again");

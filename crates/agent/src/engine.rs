@@ -5,13 +5,20 @@ use std::time::Duration;
 
 use tidelock_failover::core::Sighting;
 use tidelock_failover::{EngineRole, History, Standing};
-use tidelock_model::SecretString;
+use tidelock_model::{ExposeSecret, SecretString};
 use tidelock_redis_client::acl::{self, EngineProfile};
 use tidelock_redis_client::info::{EngineInfo, InvalidInfo};
 use tidelock_redis_client::{Client, ClientError, ConnectOptions, Endpoint, Value};
+use tidelock_secrets::VaultClient;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
+/// A password that is not accepted is looked up again, so often at most.
+const PASSWORD_INTERVAL: Duration = Duration::from_secs(1);
+/// A vault that does not answer holds up a refused agent no longer than this.
+const VAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the engine could not be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -24,16 +31,25 @@ pub(crate) enum LookError {
     Leader,
 }
 
+/// Where the password of the agent's engine user is: the region's own vault, and its name there. A database that was made
+/// again has another.
+pub(crate) struct KeeperSecret {
+    pub(crate) vault: VaultClient,
+    pub(crate) name: String,
+}
+
 /// How the engine is reached.
 pub(crate) struct EngineAccess {
-    options: ConnectOptions,
+    options: watch::Sender<ConnectOptions>,
+    secret: KeeperSecret,
+    looked_up: Option<Instant>,
     connection: Option<Client>,
     /// A command was sent and not answered, by this life of the agent or an earlier one: an engine that stands still may carry it out when it goes on.
     overdue: bool,
 }
 
 impl EngineAccess {
-    pub(crate) fn new(endpoint: Endpoint, keeper_password: SecretString) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, keeper_password: SecretString, secret: KeeperSecret) -> Self {
         let options = ConnectOptions {
             endpoint,
             username: Some(acl::KEEPER_USER.to_owned()),
@@ -42,7 +58,7 @@ impl EngineAccess {
             command_timeout: COMMAND_TIMEOUT,
         };
         // What an earlier life of this agent has sent may still be on its way.
-        Self { options, connection: None, overdue: true }
+        Self { options: watch::channel(options).0, secret, looked_up: None, connection: None, overdue: true }
     }
 
     /// Looks at the engine.
@@ -60,9 +76,9 @@ impl EngineAccess {
         })
     }
 
-    /// How it is reached, for a connection of another kind.
-    pub(crate) fn options(&self) -> ConnectOptions {
-        self.options.clone()
+    /// How it is reached, for connections of another kind. A database that was made again has another password.
+    pub(crate) fn options(&self) -> watch::Receiver<ConnectOptions> {
+        self.options.subscribe()
     }
 
     /// `REPLICAOF NO ONE`
@@ -111,12 +127,44 @@ impl EngineAccess {
     /// Nothing that an earlier connection has sent may be carried out any more once a new one is used: a late `REPLICAOF`
     /// could wipe an engine that has become the writer meanwhile.
     async fn connect(&mut self) -> Result<Client, ClientError> {
-        let mut client = Client::connect(&self.options).await?;
+        let options = self.options.borrow().clone();
+        let mut client = match Client::connect(&options).await {
+            Err(refused @ ClientError::Auth { .. }) if !self.look_up_password().await => return Err(refused),
+            Err(ClientError::Auth { .. }) => {
+                let options = self.options.borrow().clone();
+                Client::connect(&options).await?
+            }
+            connected => connected?,
+        };
         if self.overdue {
             client.command(&["CLIENT", "KILL", "USER", acl::KEEPER_USER, "SKIPME", "yes"]).await?;
             self.overdue = false;
         }
         Ok(client)
+    }
+
+    /// Takes the password that is in the vault now; whether it is another than before.
+    async fn look_up_password(&mut self) -> bool {
+        let now = Instant::now();
+        if self.looked_up.is_some_and(|before| now < before + PASSWORD_INTERVAL) {
+            return false;
+        }
+        self.looked_up = Some(now);
+        let name = &self.secret.name;
+        match tokio::time::timeout(VAULT_TIMEOUT, self.secret.vault.get_secret(name)).await {
+            Ok(Ok(Some(password))) => {
+                return self.options.send_if_modified(|options| {
+                    let known = options.password.as_ref().map(ExposeSecret::expose_secret);
+                    let other = known != Some(password.expose_secret());
+                    options.password = Some(password);
+                    other
+                });
+            }
+            Ok(Ok(None)) => tracing::warn!(secret = %name, "the vault has no password for the engine any more"),
+            Ok(Err(err)) => tracing::warn!(%err, "the engine's password could not be looked up again"),
+            Err(_) => tracing::warn!("the vault did not tell the engine's password within {VAULT_TIMEOUT:?}"),
+        }
+        false
     }
 }
 

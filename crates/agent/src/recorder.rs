@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tidelock_model::Epoch;
 use tidelock_redis_client::{Client, ClientError, ConnectOptions};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::salvage::record_command;
@@ -31,7 +32,7 @@ pub(crate) async fn record(shared: Arc<Shared>) {
 ///
 /// An engine that is not open for writing refuses records: a record that was under way when the engine was frozen cannot
 /// lengthen the history after its end was measured.
-async fn record_while(options: &ConnectOptions, epoch: impl Fn() -> Option<Epoch>) {
+async fn record_while(options: &watch::Receiver<ConnectOptions>, epoch: impl Fn() -> Option<Epoch>) {
     let mut connection = None;
     let mut failing = false;
     let mut ticks = tokio::time::interval(INTERVAL);
@@ -54,11 +55,18 @@ async fn record_while(options: &ConnectOptions, epoch: impl Fn() -> Option<Epoch
     }
 }
 
-async fn write(connection: &mut Option<Client>, options: &ConnectOptions, epoch: Epoch) -> Result<(), ClientError> {
+async fn write(
+    connection: &mut Option<Client>,
+    options: &watch::Receiver<ConnectOptions>,
+    epoch: Epoch,
+) -> Result<(), ClientError> {
     // Taken out: after anything but an answer, the next record begins with a new connection.
     let mut client = match connection.take() {
         Some(client) => client,
-        None => Client::connect(options).await?,
+        None => {
+            let options = options.borrow().clone();
+            Client::connect(&options).await?
+        }
     };
     let answer = client.command(&record_command(epoch, unix_millis())).await;
     if matches!(answer, Ok(_) | Err(ClientError::Server(_))) {
@@ -106,7 +114,7 @@ mod tests {
     async fn records_are_written_under_the_lease_and_never_into_a_frozen_history() {
         let (engine, _replica) = pair("").await;
         let epoch = Arc::new(AtomicU64::new(7));
-        let options = engine.keeper();
+        let options = watch::channel(engine.keeper()).1;
         let recorder = tokio::spawn({
             let epoch = Arc::clone(&epoch);
             async move {
@@ -125,7 +133,7 @@ mod tests {
         let mut connection = None;
         let refused = Client::connect(&engine.keeper()).await.unwrap().command(&record_command(Epoch(7), 1)).await;
         assert!(is_refusal(&refused), "{refused:?}");
-        assert!(write(&mut connection, &engine.keeper(), Epoch(7)).await.is_err());
+        assert!(write(&mut connection, &watch::channel(engine.keeper()).1, Epoch(7)).await.is_err());
         assert_eq!(engine.info().await.offset, end);
 
         // Open again under another epoch: it goes on by itself.

@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, Api};
 use crate::canary::Canary;
 use crate::config::{AgentConfig, CacheAccess, IdentitySource, VaultAccess};
-use crate::engine::EngineAccess;
+use crate::engine::{EngineAccess, KeeperSecret};
 use crate::peers::{Peers, QuorumTransport};
 use crate::register::{Register, RegisterSettings, SeenEpochs, StoreError};
 use crate::shared::{CacheSide, Shared};
@@ -263,7 +263,8 @@ async fn cache_side(
         None => config.network.dial(resolver, &cache.server_name, cache.port),
     };
     let endpoint = Endpoint::Named { dial, server_name, config: Arc::new(trust_only(ca_pem)?) };
-    let engine = EngineAccess::new(endpoint, password);
+    let keeper = KeeperSecret { vault: vault.clone(), name: cache.keeper_secret.clone() };
+    let engine = EngineAccess::new(endpoint, password, keeper);
     let canary = Canary {
         gateways: config.gateways.clone(),
         access_key: Mutex::new(access_key),

@@ -14,7 +14,7 @@ pub(crate) const PAUSE_FIRST: Duration = Duration::from_millis(250);
 /// The longest pause of our own choosing.
 pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(8);
 /// A server that says "at once" would otherwise be asked in a busy loop.
-pub(crate) const PAUSE_MIN: Duration = Duration::from_millis(20);
+pub(crate) const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// A page of a list has at most some hundred resources.
 pub(crate) const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Pages of one list.

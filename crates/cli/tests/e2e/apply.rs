@@ -6,7 +6,7 @@ use std::process::Child;
 
 use rustix::process::Signal;
 
-use crate::harness::{Env, eventually, signal};
+use crate::harness::{EAST, Env, UK, eventually, signal, until_reads};
 
 fn journals(env: &Env) -> Vec<PathBuf> {
     let dir = env.environment_dir().join("applies");
@@ -95,7 +95,8 @@ async fn data_is_lost_only_with_permission_and_a_plan_that_is_kept_goes_stale() 
             "tidelock apply",
         ]);
     }
-    env.run(&["apply"]).success();
+    env.run(&["up"]).success();
+    env.client(EAST).await.command(&["SET", "key", "before"]).await.unwrap();
     let text = fs::read_to_string(&env.file).unwrap();
     fs::write(&env.file, text.replace("\"EnterpriseCluster\"", "\"OSSCluster\"")).unwrap();
     let words = ["DATA LOSS: every key of every member of the group", "--allow-data-loss uksouth/database/replica"];
@@ -124,6 +125,12 @@ async fn data_is_lost_only_with_permission_and_a_plan_that_is_kept_goes_stale() 
     env.run(&["plan", "--detailed-exitcode"]).success();
     // What has been done needs no permission any more, and repeating the command is no error.
     env.run(&[&["apply"], &permissions[..]].concat()).success().says(&["No changes"]);
+    // The engines are new, and so are the passwords with which agents and gateways reach them.
+    env.run(&["up"]).success();
+    let mut east = env.client(EAST).await;
+    assert_eq!(east.command(&["GET", "key"]).await.unwrap().as_str(), None, "what was lost is lost");
+    east.command(&["SET", "key", "after"]).await.unwrap();
+    until_reads(&mut env.client(UK).await, "key", "after").await;
     env.run(&["import"]).success().says(&["azurerm_managed_redis.this[\"replica/replica\"]"]);
 
     let taken = env.file.to_str().unwrap().to_owned();

@@ -25,7 +25,7 @@ const DELAY_LIMIT_MS: u64 = 2_000;
 /// The relay answers within this or is broken.
 const READY_DEADLINE: Duration = Duration::from_secs(15);
 /// How often it is asked until then.
-const READY_INTERVAL: Duration = Duration::from_millis(20);
+const READY_INTERVAL: Duration = Duration::from_millis(5);
 /// One question's time.
 const ASK_DEADLINE: Duration = Duration::from_secs(2);
 

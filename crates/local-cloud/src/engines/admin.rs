@@ -19,11 +19,11 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 /// A new engine answers within this or is broken.
 const READY_DEADLINE: Duration = Duration::from_secs(15);
 /// How often it is asked until then.
-const READY_INTERVAL: Duration = Duration::from_millis(20);
+const READY_INTERVAL: Duration = Duration::from_millis(5);
 /// A first copy of a laptop's data set takes seconds at most; a stalled relay may hold it up.
 const SYNC_DEADLINE: Duration = Duration::from_secs(60);
 /// How often its progress is looked at.
-const SYNC_INTERVAL: Duration = Duration::from_millis(50);
+const SYNC_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A question to an engine that may hang. Asked several times before it is believed to hang.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(300);
