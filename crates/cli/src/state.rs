@@ -108,6 +108,18 @@ impl StateDir {
         self.path.join("workloads").join(name)
     }
 
+    /// The names of agents and gateways that have been started here.
+    pub(crate) fn workloads(&self) -> Outcome<Vec<String>> {
+        let dir = self.path.join("workloads");
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(err) => return Err(err).context(format!("cannot read {}", dir.display())),
+        };
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        names.collect::<Result<_, _>>().context(format!("cannot read {}", dir.display()))
+    }
+
     /// Creates the directory and notes which file it belongs to.
     pub(crate) fn create(&self, note: &Note) -> Outcome<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(|err| {

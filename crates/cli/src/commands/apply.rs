@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tidelock_control::cloud_client::CloudControl;
+
 use crate::applying::saved::Saved;
 use crate::applying::{Carrying, Manager, azure, journal, permit, refuse_if_refused, writer};
 use crate::args::{ApplyArgs, CloudKind, Output, Permissions};
@@ -9,8 +11,8 @@ use crate::commands::up;
 use crate::environment::Opened;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
-use crate::local::foundations;
 use crate::local::vault::OperatorAccount;
+use crate::local::{anew, foundations};
 use crate::printer;
 use crate::settings::Settings;
 use crate::state::{Lock, StateDir};
@@ -20,7 +22,7 @@ pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
     let saved = Saved::read(&args.file)?;
     let (file, permissions) = asked(args, saved.as_ref())?;
     let mut interrupt = Interrupt::listen()?;
-    let Place { opened, mut manager, account, _lock } =
+    let Place { opened, mut manager, local, _lock } =
         interrupt.during(place(settings, args, file, &permissions)).await?;
     let mut plan = interrupt.during(manager.plan(&opened.environment)).await?;
     permit::check(&plan, &manager.context.allow_data_loss)?;
@@ -33,7 +35,7 @@ pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
         plan = interrupt.during(manager.plan(&opened.environment)).await?;
     }
     refuse_if_refused(&plan, &manager, &args.file)?;
-    if account.is_some() {
+    if local.is_some() {
         interrupt.during(writer::is_not_replaced(&opened, &plan)).await?;
     }
     if plan.work().count() == 0 {
@@ -44,11 +46,20 @@ pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
     }
     let carrying =
         Carrying { manager: &manager, state: &opened.state, doing: "apply", file: &args.file, output: args.output };
+    if let Some((cloud, _)) = &local {
+        anew::begin_if_due(cloud, &opened.state, &plan).await?;
+    }
     let again = async || manager.plan(&opened.environment).await;
     let (plan, report) = carrying.claimed(again, plan, args.force_unlock.as_deref(), &mut interrupt).await?;
     let left = carrying.conclude(&plan, &report)?;
-    if let Some(account) = &account {
+    if let Some((_, account)) = &local {
         interrupt.during(foundations::follow(account, &opened.environment)).await?;
+        if opened.state.topology_file().exists() {
+            printer::say(
+                "agents and gateways go on with what the last `tidelock up` told them: repeat it where names, members or \
+                 addresses have changed",
+            );
+        }
     }
     Ok(conclude(report.done.len(), left, args.output))
 }
@@ -57,8 +68,8 @@ pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
 struct Place {
     opened: Opened,
     manager: Manager,
-    /// The local cloud's.
-    account: Option<OperatorAccount>,
+    /// The local cloud's own interface, and its operator's account.
+    local: Option<(CloudControl, OperatorAccount)>,
     _lock: Lock,
 }
 
@@ -68,15 +79,15 @@ async fn place(settings: &Settings, args: &ApplyArgs, file: &Path, permissions: 
         let lock = opened.state.lock("apply")?;
         tell_of_an_earlier_one(&opened.state);
         let manager = azure::manager(&args.which, permissions).await?;
-        return Ok(Place { opened, manager, account: None, _lock: lock });
+        return Ok(Place { opened, manager, local: None, _lock: lock });
     }
     let opened = Opened::load_checked(settings, file)?;
     let lock = up::prepare(&opened, "apply").await?;
     tell_of_an_earlier_one(&opened.state);
-    let (_, account) = up::start_cloud(&opened, &args.local, &lock).await?;
+    let (cloud, account) = up::start_cloud(&opened, &args.local, &lock).await?;
     writer::stays(&opened).await?;
     let manager = Manager::local(&account, permissions)?;
-    Ok(Place { opened, manager, account: Some(account), _lock: lock })
+    Ok(Place { opened, manager, local: Some((cloud, account)), _lock: lock })
 }
 
 /// The tfvars file, and what may be done: a kept plan has its own permissions and takes no others.

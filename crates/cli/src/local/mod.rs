@@ -1,5 +1,6 @@
 //! An environment on this machine: the local cloud, what is applied to it, and the agents and gateways in its regions.
 
+pub(crate) mod anew;
 pub(crate) mod cloud;
 pub(crate) mod foundations;
 mod launch;

@@ -119,7 +119,7 @@ async fn data_is_lost_only_with_permission_and_a_plan_that_is_kept_goes_stale() 
     env.run(&["apply"]).code(5).says(&["stale", "has changed"]);
     fs::write(&file, &changed).unwrap();
     env.run(&["apply", "--allow-data-loss", UK_DATABASE]).code(1).says(&["takes no others"]);
-    env.run(&["apply"]).success().says(&["8 steps done"]);
+    env.run(&["apply"]).success().says(&["8 steps done", "every member begins empty"]);
     env.run(&["apply"]).code(5).says(&["stale", "the resources"]);
     env.file = file;
     env.run(&["plan", "--detailed-exitcode"]).success();

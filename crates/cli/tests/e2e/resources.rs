@@ -82,7 +82,7 @@ async fn everything_around_the_caches_is_made_kept_and_ended() {
         "eastus2/vnet/main  changed",
         "tags.application: other there, app in the file",
     ]);
-    env.run(&["apply", "--yes"]).success().says(&["2 steps done"]);
+    env.run(&["apply", "--yes"]).success().says(&["2 steps done", "repeat it where names"]);
     env.run(&["drift", "--detailed-exitcode"]).success().says(&["No drift"]);
     assert_eq!(east.command(&["GET", "key"]).await.unwrap().as_str(), Some("1"), "nobody lost anything by it");
 
