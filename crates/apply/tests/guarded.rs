@@ -249,3 +249,32 @@ async fn two_applies_are_kept_apart_by_a_claim() {
     again.release(&azure.client).await;
     assert_eq!(claimed(&azure), None);
 }
+
+/// Which group bears a claim depends on who answered: it counts wherever it is, and the group's other tags are not touched.
+#[tokio::test]
+async fn a_claim_counts_on_any_group_and_changes_no_other_tag() {
+    let environment = environment(2);
+    let azure = made(&environment).await;
+    let plan = planned(&azure, &environment, &context()).await;
+    let tag = |group: &str, name: &str| {
+        let world = azure.world();
+        let (_, found) = world.resources.iter().find(|(path, _)| path.ends_with(group)).unwrap();
+        found["tags"][name].as_str().map(str::to_owned)
+    };
+    let (east, uk) = ("/rg-demo-eastus2", "/rg-demo-uksouth");
+    // The first group does not answer.
+    azure.world().broken.insert(east.to_owned());
+    let first = Claim::take(&azure.client, &plan, &claimant("1", 1000), None).await.unwrap();
+    assert_eq!(tag(uk, CLAIM_TAG).as_deref(), Some("1 here 1000"));
+    azure.world().broken.clear();
+    let held = Claim::take(&azure.client, &plan, &claimant("2", 1001), None).await.unwrap_err();
+    assert!(matches!(&held, ClaimError::Held { id, .. } if id == "1"), "{held}");
+    assert_eq!(tag(east, CLAIM_TAG), None, "nothing was written");
+
+    azure.world().meanwhile = Some((east.to_owned(), "cost-center".to_owned()));
+    let forced = Claim::take(&azure.client, &plan, &claimant("3", 1002), Some("1")).await.unwrap();
+    assert_eq!((tag(east, CLAIM_TAG).as_deref(), tag(uk, CLAIM_TAG)), (Some("3 here 1002"), None));
+    first.release(&azure.client).await;
+    forced.release(&azure.client).await;
+    assert_eq!((tag(east, CLAIM_TAG), tag(east, "cost-center").as_deref()), (None, Some("theirs")));
+}

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tidelock_arm_types::{ApiVersion, Page, ResourceId, ResourceKind};
+use tidelock_arm_types::{ApiVersion, Page, ResourceId, ResourceKind, Tags};
 use tidelock_model::{ExposeSecret, SecretString};
 use tidelock_secrets::TokenSource;
 
@@ -15,6 +15,9 @@ use crate::judge::{self, Follow, Verdict};
 use crate::settings::{PAGES_MAX, Settings};
 use crate::transport::{Answer, Call, Repeat, Transport, refused};
 use crate::wait::Patience;
+
+/// The version of the resource that holds a group's tags. In later ones a change is a long-running operation.
+const TAGS_VERSION: &str = "2021-04-01";
 
 /// A client of one management endpoint under one identity. Cheap to clone; clones share connections, token and limits.
 #[derive(Clone, Debug)]
@@ -147,6 +150,28 @@ impl ArmClient {
         }
         self.transport.wait_gone(&call.doing, &call.target, &mut patience).await?;
         Ok(true)
+    }
+
+    /// Sets single tags of a resource group. Those of other names stay as they are, whoever writes them meanwhile.
+    ///
+    /// # Errors
+    /// As [`ArmError`] says.
+    pub async fn merge_tags(&self, group: &ResourceId, tags: &Tags) -> Result<(), ArmError> {
+        self.change_tags(group, "Merge", tags).await
+    }
+
+    /// Takes single tags of a resource group away, where they have these values. The others stay as they are.
+    ///
+    /// # Errors
+    /// As [`ArmError`] says.
+    pub async fn delete_tags(&self, group: &ResourceId, tags: &Tags) -> Result<(), ArmError> {
+        self.change_tags(group, "Delete", tags).await
+    }
+
+    async fn change_tags(&self, group: &ResourceId, operation: &str, tags: &Tags) -> Result<(), ArmError> {
+        let body = serde_json::json!({ "operation": operation, "properties": { "tags": tags } });
+        let target = format!("{group}/providers/Microsoft.Resources/tags/default?api-version={TAGS_VERSION}");
+        self.accepted(&call(Verb::WriteTags, Method::PATCH, group, target, Some(&body))).await.map(drop)
     }
 
     /// Everything a collection holds, page by page. `path` begins with a slash and has no query.

@@ -13,6 +13,8 @@ pub enum Verb {
     Read,
     /// PUT
     Write,
+    /// PATCH of a group's tags
+    WriteTags,
     /// DELETE
     Delete,
     /// GET of a collection
@@ -36,6 +38,7 @@ impl fmt::Display for Verb {
         f.pad(match self {
             Self::Read => "read",
             Self::Write => "write",
+            Self::WriteTags => "write the tags of",
             Self::Delete => "delete",
             Self::List => "list",
             Self::ListKeys => "list the keys of",

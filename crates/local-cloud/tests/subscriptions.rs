@@ -154,3 +154,31 @@ async fn lists_are_filtered_and_paged() {
     assert_eq!(all(&list(page["nextLink"].as_str().unwrap()).await, "name"), ["rg-test"]);
     cloud.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn single_tags_of_a_group_change_and_the_others_stay() {
+    let cloud = Cloud::start().await;
+    cloud.make_group().await;
+    let group = cloud.group();
+    let tags = format!("{group}/providers/Microsoft.Resources/tags/default");
+    let version = |path: &str| url(&cloud, path).replace("2022-09-01", "2021-04-01");
+    let change = async |operation: &str, tags_given: Value| {
+        let body = json!({ "operation": operation, "properties": { "tags": tags_given } });
+        let (status, _, answer) = cloud.arm("PATCH", &version(&tags), Some(body)).await;
+        (status, answer)
+    };
+    let (status, answer) = change("Replace", json!({ "Team": "a", "keep": "1" })).await;
+    assert_eq!((status, &answer["properties"]["tags"]), (200, &json!({ "Team": "a", "keep": "1" })), "{answer}");
+    assert_eq!((&answer["name"], &answer["type"]), (&json!("default"), &json!("Microsoft.Resources/tags")));
+    let (_, answer) = change("Merge", json!({ "team": "b", "claim": "me" })).await;
+    assert_eq!(answer["properties"]["tags"], json!({ "Team": "b", "claim": "me", "keep": "1" }));
+    // With another value it is not the tag that is meant.
+    let (_, answer) = change("Delete", json!({ "claim": "you", "TEAM": "" })).await;
+    assert_eq!(answer["properties"]["tags"], json!({ "claim": "me", "keep": "1" }));
+    let (_, answer) = change("Delete", json!({ "claim": "me" })).await;
+    assert_eq!(answer["properties"]["tags"], json!({ "keep": "1" }));
+    assert_eq!(cloud.arm("GET", &version(&tags), None).await.2, answer);
+    assert_eq!(cloud.arm("GET", &version(&group), None).await.2["tags"], json!({ "keep": "1" }));
+    assert_eq!(change("Forget", json!({})).await.0, 400);
+    cloud.finish().await;
+}

@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) unlinked: Vec<String>,
     /// Locks: scope and name.
     pub(crate) locks: Vec<(String, String)>,
+    /// A tag that somebody else sets on a group right after it was read, once: a part of the path, and its name.
+    pub(crate) meanwhile: Option<(String, String)>,
     /// What must never happen.
     pub(crate) offences: Vec<String>,
 }
@@ -128,6 +130,7 @@ impl World {
             "GET" => self.get(path),
             "PUT" => self.put(path, spelled, body),
             "DELETE" => self.delete(path),
+            "PATCH" => self.change_tags(path, body),
             "POST" if path.ends_with("/forceunlink") => self.unlink(path.trim_end_matches("/forceunlink"), body),
             "POST" if path.ends_with("/listkeys") => {
                 let database = path.trim_end_matches("/listkeys");
@@ -218,11 +221,31 @@ impl World {
         (StatusCode::ACCEPTED, [("azure-asyncoperation", "/operations/1"), ("retry-after", "0")]).into_response()
     }
 
+    fn change_tags(&mut self, path: &str, body: &[u8]) -> Response<Body> {
+        let tagged = path.strip_suffix("/providers/microsoft.resources/tags/default");
+        let Some(group) = tagged.and_then(|path| self.resources.get_mut(path)) else {
+            return refusal(StatusCode::NOT_FOUND, "NotFound", path);
+        };
+        let body: Value = serde_json::from_slice(body).unwrap();
+        let tags = group["tags"].as_object_mut().unwrap();
+        for (name, value) in body["properties"]["tags"].as_object().unwrap() {
+            match body["operation"].as_str().unwrap() {
+                "Merge" => drop(tags.insert(name.clone(), value.clone())),
+                "Delete" if tags.get(name) == Some(value) => drop(tags.remove(name)),
+                _ => {}
+            }
+        }
+        Json(json!({ "properties": { "tags": tags } })).into_response()
+    }
+
     fn get(&mut self, path: &str) -> Response<Body> {
         let Some(resource) = self.resources.get(path) else {
             return refusal(StatusCode::NOT_FOUND, "ResourceNotFound", "not there");
         };
         let mut resource = resource.clone();
+        if let Some((_, tag)) = self.meanwhile.take_if(|(part, _)| path.ends_with(part.as_str())) {
+            self.resources.get_mut(path).unwrap()["tags"][tag] = json!("theirs");
+        }
         let looks = self.looks.entry(path.to_owned()).or_default();
         let going = *looks > 0;
         *looks = looks.saturating_sub(1);

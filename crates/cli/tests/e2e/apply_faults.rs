@@ -98,13 +98,15 @@ async fn of_two_applies_at_once_one_is_refused_with_words() {
     // Somebody on another machine shares no lock with this one: their claim is a tag.
     let arm = env.arm();
     let group = arm.group(GROUP);
-    let found = arm.get(ResourceKind::ResourceGroup, &group).await.unwrap();
+    // Not on the group that an apply from here would write its own claim on.
+    let elsewhere = arm.group("rg-app-dev-replica");
+    let found = arm.get(ResourceKind::ResourceGroup, &elsewhere).await.unwrap();
     #[allow(clippy::disallowed_methods)] // a claim says when by the calendar
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let mut tags = found["tags"].clone();
     tags["tidelock-apply"] = json!(format!("elsewhere-1 otherhost {since}"));
     let body = json!({ "location": found["location"], "tags": tags });
-    arm.put(ResourceKind::ResourceGroup, &group, &body).await;
+    arm.put(ResourceKind::ResourceGroup, &elsewhere, &body).await;
     let endpoint = arm.id(GROUP, &format!("{ENDPOINT}{}", endpoint_name(&env)));
     arm.delete(ResourceKind::PrivateEndpoint, &endpoint).await;
     env.run(&["apply"]).code(5).says(&["elsewhere-1 on otherhost", "nothing was changed", "--force-unlock"]);

@@ -131,6 +131,8 @@ fn concerned(cloud: &Cloud, target: &Target) -> Option<String> {
         Target::Item { group, kind, names } | Target::Action { group, kind, names, .. } => {
             Some(cloud.id(group, *kind, names))
         }
+        // Tags are changed where they are.
+        Target::Tags { scope: Scope::Group(group) } => Some(group_id(&cloud.operator.subscription_id, group)),
         // Assignments are extensions of what they are on.
         Target::Authorization { scope, area: Area::RoleAssignments, name: Some(name) } => {
             let scope = match scope {

@@ -27,6 +27,7 @@ mod resource;
 mod roles;
 mod scope;
 mod subscriptions;
+mod tags;
 mod time;
 mod types;
 mod vault_items;
@@ -219,6 +220,7 @@ async fn answer(
         Target::Authorization { scope, area, name } => {
             authorization::answer(&call, &scope, area, name.as_deref()).await
         }
+        Target::Tags { scope } => tags::answer(&call, &scope),
         Target::VaultName if method == Method::POST => deleted_vaults::check_name(&call),
         Target::Collection { group: Some(group), kind: kind @ (Type::Secret | Type::Key), parents } if reads => {
             let [vault] = parents.as_slice() else { return Err(ArmError::bad_request("name one vault")) };

@@ -68,6 +68,10 @@ pub(super) enum Target {
         area: Area,
         name: Option<String>,
     },
+    /// The tags of what a scope names.
+    Tags {
+        scope: Scope,
+    },
 }
 
 impl Target {
@@ -103,6 +107,11 @@ pub(super) fn parse(path: &str) -> Result<(Option<String>, Target), ArmError> {
         let (subscription, target) = below_root(above)?.ok_or_else(unknown)?;
         let scope = Scope::of(target).ok_or_else(scope::not_a_scope)?;
         return Ok((Some(subscription), Target::Authorization { scope, area, name }));
+    }
+    if let Some(above) = scope::tagged(&segments) {
+        let (subscription, target) = below_root(above)?.ok_or_else(unknown)?;
+        let scope = Scope::of(target).ok_or_else(unknown)?;
+        return Ok((Some(subscription), Target::Tags { scope }));
     }
     let is = |given: &str, known: &str| given.eq_ignore_ascii_case(known);
     match segments.as_slice() {

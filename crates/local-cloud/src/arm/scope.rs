@@ -92,6 +92,13 @@ pub(super) fn split<'a>(segments: &'a [&'a str]) -> Option<(&'a [&'a str], Area,
     Some((above, of(providers, namespace, area)?, None))
 }
 
+/// What is before the tail of a path to tags; none if it has no such tail.
+pub(super) fn tagged<'a>(segments: &'a [&'a str]) -> Option<&'a [&'a str]> {
+    let [above @ .., providers, namespace, tags, default] = segments else { return None };
+    let tail = format!("/{providers}/{namespace}/{tags}/{default}");
+    tail.eq_ignore_ascii_case(super::tags::TAIL).then_some(above)
+}
+
 /// Whether `id` is `scope` or below it. Both in lower case.
 pub(super) fn within(id: &str, scope: &str) -> bool {
     id.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
