@@ -17,6 +17,8 @@ use crate::{input, printer};
 pub(crate) struct Opened {
     /// The file, absolute.
     pub(crate) file: PathBuf,
+    /// What was in it, as it was read.
+    pub(crate) text: String,
     pub(crate) environment: Environment,
     pub(crate) state: StateDir,
 }
@@ -70,7 +72,7 @@ impl Opened {
         let root = state::root(settings.state_dir.as_deref())?;
         let state = StateDir::new(&root, &environment.id());
         let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-        Ok(Self { file, environment, state })
+        Ok(Self { file, text: text.to_owned(), environment, state })
     }
 
     /// The state of the environment that was brought up from `file`, also if the file can no longer be read or names another

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tidelock_plan::Plan;
 
 use crate::args::Permissions;
+use crate::environment::Opened;
 use crate::exit::{Context, Failure, Outcome};
 use crate::input;
 use crate::state::{to_json, write_private};
@@ -32,8 +33,8 @@ pub(crate) struct Saved {
 }
 
 impl Saved {
-    /// Writes the plan to `out`, which may be an older plan and nothing else.
-    pub(crate) fn keep(out: &Path, file: &Path, permissions: &Permissions, plan: &Plan) -> Outcome<()> {
+    /// Writes the plan, made from `opened`, to `out`, which may be an older plan and nothing else.
+    pub(crate) fn keep(out: &Path, opened: &Opened, permissions: &Permissions, plan: &Plan) -> Outcome<()> {
         if out.symlink_metadata().is_ok() && !matches!(Self::read(out), Ok(Some(_))) {
             return Err(Failure::refused(format!(
                 "{} exists and is no kept plan; it was left as it is",
@@ -43,8 +44,9 @@ impl Saved {
         }
         let saved = Self {
             tidelock_plan: VERSION,
-            file: file.to_owned(),
-            file_sha256: digest(input::file(file)?.as_bytes()),
+            file: opened.file.clone(),
+            // Not the file as it is by now: somebody may be writing it.
+            file_sha256: digest(opened.text.as_bytes()),
             plan_sha256: fingerprint(plan)?,
             allow_data_loss: permissions.allow_data_loss.clone(),
             adopt: permissions.adopt,
@@ -78,13 +80,13 @@ impl Saved {
         Permissions { allow_data_loss: self.allow_data_loss.clone(), adopt: self.adopt }
     }
 
-    /// Refuses if `plan`, made just now, is not the one that was kept.
-    pub(crate) fn check(&self, plan: &Plan) -> Outcome<()> {
+    /// Refuses if `plan`, made just now from `opened`, is not the one that was kept.
+    pub(crate) fn check(&self, opened: &Opened, plan: &Plan) -> Outcome<()> {
         let stale = |what: &str| {
             Failure::refused(format!("the plan is stale: {what} since it was made; nothing was changed"))
                 .hint(format!("look at `tidelock plan {}` and keep that one", self.file.display()))
         };
-        if digest(input::file(&self.file)?.as_bytes()) != self.file_sha256 {
+        if digest(opened.text.as_bytes()) != self.file_sha256 {
             return Err(stale(&format!("{} has changed", self.file.display())));
         }
         if fingerprint(plan)? != self.plan_sha256 {
@@ -104,4 +106,39 @@ fn digest(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn a_kept_plan_is_of_the_text_it_was_made_from() {
+        let root = tempfile::tempdir().unwrap();
+        let (file, out) = (root.path().join("dev.tfvars"), root.path().join("kept.plan"));
+        let text = include_str!("../../../../envs/dev.tfvars");
+        fs::write(&file, text).unwrap();
+        let settings = Settings { state_dir: Some(root.path().to_owned()) };
+        let plan = Plan {
+            schema_version: tidelock_plan::SCHEMA_VERSION,
+            environment: "app-dev".to_owned(),
+            subscription_id: "s".to_owned(),
+            summary: tidelock_plan::Summary::default(),
+            notes: Vec::new(),
+            steps: Vec::new(),
+        };
+        let read = Opened::load_checked(&settings, &file).unwrap();
+        // Somebody writes the file after it was read.
+        fs::write(&file, format!("{text}\n# a remark\n")).unwrap();
+        Saved::keep(&out, &read, &Permissions::default(), &plan).unwrap();
+        let saved = Saved::read(&out).unwrap().unwrap();
+        let changed = Opened::load_checked(&settings, &file).unwrap();
+        let refused = saved.check(&changed, &plan).unwrap_err();
+        assert!(refused.message.contains("has changed since it was made"), "{refused}");
+        fs::write(&file, text).unwrap();
+        saved.check(&Opened::load_checked(&settings, &file).unwrap(), &plan).unwrap();
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
     let mut plan = interrupt.during(manager.plan(&opened.environment)).await?;
     permit::check(&plan, &manager.context.allow_data_loss)?;
     if let Some(saved) = &saved {
-        saved.check(&plan)?;
+        saved.check(&opened, &plan)?;
     } else if !args.yes
         && let Some(typed) = permit::ask(&plan, &manager.context.allow_data_loss, &mut interrupt).await?
     {

@@ -19,7 +19,7 @@ pub(crate) async fn run(settings: &Settings, args: &PlanArgs) -> Outcome {
         printer::say(&hint);
     }
     if let Some(out) = &args.out {
-        Saved::keep(out, &opened.file, &args.permissions, &plan)?;
+        Saved::keep(out, &opened, &args.permissions, &plan)?;
         printer::say(&format!("kept; to carry out exactly this: tidelock apply {}", out.display()));
     }
     let changes = !plan.is_empty();
