@@ -1,8 +1,10 @@
 //! `tidelock destroy`: every resource of an environment is deleted, whatever it holds.
 
-use tidelock_plan::Plan;
+use std::collections::BTreeMap;
 
-use crate::applying::{self, Carrying};
+use tidelock_plan::{Plan, Step};
+
+use crate::applying::{self, Carrying, refuse_if_refused};
 use crate::args::{DestroyArgs, Output, Permissions};
 use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
@@ -25,11 +27,20 @@ pub(crate) async fn run(settings: &Settings, args: &DestroyArgs) -> Outcome {
         printer::data(&format!("Nothing of {id} is there."));
         return Ok(Exit::Done);
     }
+    // Nobody types a name for what will not be done.
+    refuse_if_refused(&plan, &manager, &args.environment.file)?;
     printer::say(&plan.render());
     confirm(&id, args.confirm.as_deref(), &mut interrupt).await?;
     let file = &args.environment.file;
     let carrying = Carrying { manager: &manager, state: &opened.state, doing: "destroy", file, output: Output::Human };
-    let (plan, report) = carrying.claimed(make, plan, args.force_unlock.as_deref(), &mut interrupt).await?;
+    // Planned once more under the claim: it may have taken long to type the name, and it was typed for what was shown.
+    let again = async || {
+        let now = make().await?;
+        refuse_if_different(&plan, &now)?;
+        Ok(now)
+    };
+    let carried = carrying.claimed(again, plan.clone(), args.force_unlock.as_deref(), &mut interrupt).await;
+    let (plan, report) = carried?;
     let left = carrying.conclude(&plan, &report)?;
     let done = report.done.len();
     printer::data(&match left {
@@ -37,6 +48,21 @@ pub(crate) async fn run(settings: &Settings, args: &DestroyArgs) -> Outcome {
         left => format!("{done} steps done; {left} are left: see why above."),
     });
     Ok(if left == 0 { Exit::Done } else { Exit::Pending })
+}
+
+fn by_address(plan: &Plan) -> BTreeMap<&str, &Step> {
+    plan.work().map(|step| (step.address.as_str(), step)).collect()
+}
+
+/// Refuses what is not just what was shown, be it more or less.
+fn refuse_if_different(shown: &Plan, now: &Plan) -> Outcome<()> {
+    let (shown, now) = (by_address(shown), by_address(now));
+    let differs = |address: &&&str| shown.get(**address) != now.get(**address);
+    let Some(address) = shown.keys().chain(now.keys()).find(differs) else { return Ok(()) };
+    Err(Failure::refused(format!(
+        "{address} is not as it was when the plan was shown; nothing was destroyed: the name was given for that plan"
+    ))
+    .hint("repeat this, and look at the plan it shows then"))
 }
 
 /// The environment's name, given or typed.
@@ -54,4 +80,57 @@ async fn confirm(id: &str, given: Option<&str>, interrupt: &mut Interrupt) -> Ou
         return Ok(());
     }
     Err(Failure::refused(format!("nothing was destroyed: that is not the name of this environment, {id}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use tidelock_arm_types::ResourceKind;
+    use tidelock_model::Location;
+    use tidelock_plan::{Action, DataClass, Summary};
+
+    use super::*;
+
+    fn plan(groups: &[(&str, &str)]) -> Plan {
+        let step = |(name, reason): &(&str, &str)| Step {
+            address: format!("eastus2/resource-group/{name}"),
+            location: Location::new("eastus2").unwrap(),
+            kind: ResourceKind::ResourceGroup,
+            resource_id: format!("/subscriptions/s/resourceGroups/{name}").parse().unwrap(),
+            action: Action::Delete,
+            data: DataClass::KeepsData,
+            reason: (*reason).to_owned(),
+            changes: Vec::new(),
+            refusal: None,
+            depends_on: Vec::new(),
+            request: None,
+            secret_from: None,
+            fill: Vec::new(),
+            expect_linked: Vec::new(),
+            permission: Vec::new(),
+            alone_on: Vec::new(),
+            not_in_file: false,
+        };
+        Plan {
+            schema_version: tidelock_plan::SCHEMA_VERSION,
+            environment: "app-dev".to_owned(),
+            subscription_id: "s".to_owned(),
+            summary: Summary::default(),
+            notes: Vec::new(),
+            steps: groups.iter().map(step).collect(),
+        }
+    }
+
+    #[test]
+    fn the_name_is_typed_for_the_plan_that_was_shown_and_no_other() {
+        let shown = plan(&[("a", "delete"), ("b", "delete")]);
+        refuse_if_different(&shown, &shown.clone()).unwrap();
+        for (other, address) in [
+            (plan(&[("a", "delete"), ("b", "delete"), ("c", "delete")]), "/c "),
+            (plan(&[("b", "delete")]), "/a "),
+            (plan(&[("a", "delete"), ("b", "delete, for good")]), "/b "),
+        ] {
+            let refused = refuse_if_different(&shown, &other).unwrap_err();
+            assert!(refused.exit == Exit::Refused && refused.message.contains(address), "{refused}");
+        }
+    }
 }

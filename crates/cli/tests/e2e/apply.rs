@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::Child;
 
 use rustix::process::Signal;
+use serde_json::json;
+use tidelock_arm_types::ResourceKind;
 
 use crate::harness::{EAST, Env, UK, eventually, signal, until_reads};
 
@@ -135,6 +137,14 @@ async fn data_is_lost_only_with_permission_and_a_plan_that_is_kept_goes_stale() 
 
     let taken = env.file.to_str().unwrap().to_owned();
     env.run(&["plan", "--out", &taken]).code(5).says(&["is no kept plan", "left as it is"]);
+    // What cannot be done is refused before anybody is asked for the name.
+    let arm = env.arm();
+    let lock = arm.id("rg-app-dev-primary", "Microsoft.Authorization/locks/keep");
+    // Locks are no kind of ours; roles are of the same service and understand the same version.
+    arm.put(ResourceKind::RoleAssignment, &lock, &json!({ "properties": { "level": "CanNotDelete" } })).await;
+    let refused = env.run(&["destroy"]).code(5).says(&["lock keep", "remove the lock first"]);
+    assert!(!refused.text().contains("--confirm"), "{refused:?}");
+    arm.delete(ResourceKind::RoleAssignment, &lock).await;
     env.run(&["destroy"]).code(5).says(&["DATA LOSS", "--confirm app-dev"]);
     env.run(&["destroy", "--confirm", "app-prod"]).code(5).says(&["not the name of this environment"]);
     env.run(&["destroy", "--confirm", "app-dev"]).success().says(&["can be recovered for 90 days"]);
