@@ -4,17 +4,19 @@ use tidelock_arm_client::{ArmClient, ArmError};
 use tidelock_arm_types::{AccessPolicyAssignment, ResourceId, ResourceKind, Rest, RoleAssignment, Tags};
 use tidelock_plan::{Access, OWNER_TAG, Role, Snapshot, Spec, Target};
 
-use crate::observe::{ObserveError, bounded};
+use crate::observe::{ObserveError, all};
 use crate::roles::{AT_SCOPE, is_at};
 
-/// Puts into `snapshot` what is given on the vaults and databases of `targets` that are there and carry `mark`. What cannot be
-/// listed is said, and keeps nothing from being planned.
+/// What is given on a vault or database, or why that cannot be said.
+pub(crate) type Given = (ResourceId, Result<Found, ArmError>);
+
+/// What is given on the vaults and databases of `targets` that are there and carry `mark`.
 pub(crate) async fn read(
     client: &ArmClient,
     targets: &[Target<'_>],
     mark: &str,
-    snapshot: &mut Snapshot,
-) -> Result<(), ObserveError> {
+    snapshot: &Snapshot,
+) -> Result<Vec<Given>, ObserveError> {
     let ours = |tags: Option<&Tags>| {
         tags.is_some_and(|tags| tags.iter().any(|(name, value)| name.eq_ignore_ascii_case(OWNER_TAG) && value == mark))
     };
@@ -39,14 +41,17 @@ pub(crate) async fn read(
             (on, found)
         }
     });
-    bounded(jobs, |(on, found)| {
+    all(jobs).await
+}
+
+/// What cannot be listed is said, and keeps nothing from being planned.
+pub(crate) fn note(given: Vec<Given>, snapshot: &mut Snapshot) {
+    for (on, found) in given {
         match found {
             Ok(found) => snapshot.access.extend(found),
             Err(error) => drop(snapshot.access_unread.insert(on, error.cause())),
         }
-        Ok(())
-    })
-    .await
+    }
 }
 
 type Found = Vec<(ResourceId, Access)>;

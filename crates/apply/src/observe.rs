@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
-use tidelock_arm_client::{ArmClient, ArmError};
+use tidelock_arm_client::{AccessKeys, ArmClient, ArmError};
 use tidelock_arm_types::{Database, ProvisioningState, ResourceId, ResourceKind, ResourceState};
 use tidelock_model::Environment;
 use tidelock_plan::{KeyFingerprints, PlanContext, PlanError, Snapshot, Spec, Target, fingerprint, targets};
@@ -66,8 +66,10 @@ pub async fn observe(
     let children: Vec<_> = children.into_iter().filter(|target| parent_exists(target, &mut snapshot)).collect();
     read_all(client, wants(&children).into_iter().chain(more).collect(), &mut snapshot).await?;
     roles::held_otherwise(client, &targets, &mut snapshot).await;
-    access::read(client, &targets, &mark, &mut snapshot).await?;
-    read_keys(client, &children, &mut snapshot).await?;
+    let (given, keys) =
+        tokio::try_join!(access::read(client, &targets, &mark, &snapshot), read_keys(client, &snapshot))?;
+    access::note(given, &mut snapshot);
+    note_keys(keys, &children, &mut snapshot);
     Ok(snapshot)
 }
 
@@ -148,15 +150,23 @@ async fn read_into<T: DeserializeOwned + Send + 'static>(
     Ok(Box::new(move |snapshot| place(snapshot).extend(found.map(|resource| (id, resource)))))
 }
 
-/// Fingerprints of the keys of every database that can tell them. Where that fails, the secrets that hold them are unknown.
-async fn read_keys(client: &ArmClient, children: &[&Target<'_>], snapshot: &mut Snapshot) -> Result<(), ObserveError> {
+/// The keys of a database, or why they cannot be read.
+type KeysRead = (ResourceId, Result<AccessKeys, ArmError>);
+
+/// The keys of every database that can tell them.
+async fn read_keys(client: &ArmClient, snapshot: &Snapshot) -> Result<Vec<KeysRead>, ObserveError> {
     let databases: Vec<ResourceId> =
         snapshot.databases.iter().filter(|(_, database)| tells_keys(database)).map(|(id, _)| id.clone()).collect();
     let jobs = databases.into_iter().map(|id| {
         let client = client.clone();
         async move { (id.clone(), client.list_keys(&id).await) }
     });
-    bounded(jobs, |(id, outcome)| {
+    all(jobs).await
+}
+
+/// Notes their fingerprints. Where they could not be read, the secrets that hold them are unknown.
+fn note_keys(keys: Vec<KeysRead>, children: &[&Target<'_>], snapshot: &mut Snapshot) {
+    for (id, outcome) in keys {
         match outcome {
             Ok(keys) => {
                 let primary = fingerprint(&keys.primary);
@@ -172,9 +182,7 @@ async fn read_keys(client: &ArmClient, children: &[&Target<'_>], snapshot: &mut 
                 }));
             }
         }
-        Ok(())
-    })
-    .await
+    }
 }
 
 /// While a database is being made its keys may not exist yet, and with keys switched off there are none.
@@ -187,8 +195,21 @@ fn tells_keys(database: &Database) -> bool {
         && matches!(properties.resource_state, None | Some(ResourceState::Running))
 }
 
+/// What every one of `jobs` brings, in the order in which they end.
+pub(crate) async fn all<T: Send + 'static>(
+    jobs: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Result<Vec<T>, ObserveError> {
+    let mut brought = Vec::new();
+    bounded(jobs, |one| {
+        brought.push(one);
+        Ok(())
+    })
+    .await?;
+    Ok(brought)
+}
+
 /// Runs `jobs`, at most [`READS_IN_FLIGHT_MAX`] at a time, and hands what each brings to `collect`.
-pub(crate) async fn bounded<T: Send + 'static>(
+async fn bounded<T: Send + 'static>(
     jobs: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
     mut collect: impl FnMut(T) -> Result<(), ObserveError>,
 ) -> Result<(), ObserveError> {

@@ -43,8 +43,8 @@ pub(crate) async fn owned(
     let resources = format!("/subscriptions/{subscription}/resources");
     let groups = format!("/subscriptions/{subscription}/resourcegroups");
     let list = async |path: &str| client.list_where::<Listed>(path, RESOURCES, Some(&filter)).await;
-    let mut all = list(&resources).await?;
-    all.extend(list(&groups).await?);
+    let (mut all, groups) = tokio::try_join!(list(&resources), list(&groups))?;
+    all.extend(groups);
     let ours = |listed: &Listed| {
         let tags = listed.tags.as_ref();
         // Whoever answers may not know the filter.
