@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tidelock_apply::{Claim, ClaimError, Claimant, Event, Progress, Report};
 use tidelock_arm_client::{ARM_SCOPE, ArmClient, Settings as ClientSettings};
+use tidelock_control::cloud_client::CloudControl;
 use tidelock_model::Environment;
 use tidelock_plan::{Plan, PlanContext, Refusal, Snapshot};
 use tokio_util::sync::CancellationToken;
@@ -23,8 +24,8 @@ use crate::args::{CloudKind, Output, Permissions, WhichCloud};
 use crate::environment::Opened;
 use crate::exit::{Context, Failure, Outcome};
 use crate::interrupt::Interrupt;
-use crate::local::cloud;
 use crate::local::vault::OperatorAccount;
+use crate::local::{anew, cloud};
 use crate::printer;
 use crate::settings::Settings;
 use crate::state::StateDir;
@@ -110,6 +111,8 @@ pub(crate) struct Carrying<'a> {
     /// The file as it was typed.
     pub(crate) file: &'a Path,
     pub(crate) output: Output,
+    /// The local cloud's own interface, where its agents and gateways may have to end before the first step.
+    pub(crate) cloud: Option<&'a CloudControl>,
 }
 
 impl Carrying<'_> {
@@ -212,6 +215,11 @@ impl Carrying<'_> {
     }
 
     async fn until_interrupted(&self, plan: &Plan, journal: &Journal, interrupt: &mut Interrupt) -> Outcome<Report> {
+        // Not before here: only now this plan will be carried out. Not interrupted either: it takes seconds, and half of it
+        // would leave regions without anybody who serves them.
+        if let Some(cloud) = self.cloud {
+            anew::begin_if_due(cloud, self.state, plan).await.inspect_err(|_| journal.end())?;
+        }
         let cancel = CancellationToken::new();
         let work = self.with_journal(plan, journal, &cancel);
         tokio::pin!(work);

@@ -11,8 +11,8 @@ use crate::commands::up;
 use crate::environment::Opened;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
+use crate::local::foundations;
 use crate::local::vault::OperatorAccount;
-use crate::local::{anew, foundations};
 use crate::printer;
 use crate::settings::Settings;
 use crate::state::{Lock, StateDir};
@@ -44,11 +44,14 @@ pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
     if args.output == Output::Human {
         printer::say(&plan.render());
     }
-    let carrying =
-        Carrying { manager: &manager, state: &opened.state, doing: "apply", file: &args.file, output: args.output };
-    if let Some((cloud, _)) = &local {
-        anew::begin_if_due(cloud, &opened.state, &plan).await?;
-    }
+    let carrying = Carrying {
+        manager: &manager,
+        state: &opened.state,
+        doing: "apply",
+        file: &args.file,
+        output: args.output,
+        cloud: local.as_ref().map(|(cloud, _)| cloud),
+    };
     let again = async || manager.plan(&opened.environment).await;
     let (plan, report) = carrying.claimed(again, plan, args.force_unlock.as_deref(), &mut interrupt).await?;
     let left = carrying.conclude(&plan, &report)?;

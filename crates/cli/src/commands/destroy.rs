@@ -32,7 +32,14 @@ pub(crate) async fn run(settings: &Settings, args: &DestroyArgs) -> Outcome {
     printer::say(&plan.render());
     confirm(&id, args.confirm.as_deref(), &mut interrupt).await?;
     let file = &args.environment.file;
-    let carrying = Carrying { manager: &manager, state: &opened.state, doing: "destroy", file, output: Output::Human };
+    let carrying = Carrying {
+        manager: &manager,
+        state: &opened.state,
+        doing: "destroy",
+        file,
+        output: Output::Human,
+        cloud: None,
+    };
     // Planned once more under the claim: it may have taken long to type the name, and it was typed for what was shown.
     let again = async || {
         let now = make().await?;

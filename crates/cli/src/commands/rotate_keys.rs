@@ -28,8 +28,14 @@ pub(crate) async fn run(settings: &Settings, args: &RotateKeysArgs) -> Outcome {
     let _lock = up::prepare(&opened, "rotate-keys").await?;
     let account = OperatorAccount::load(&opened.state)?;
     let manager = Manager::local(&account, &Permissions::default())?;
-    let carrying =
-        Carrying { manager: &manager, state: &opened.state, doing: "rotate-keys", file, output: Output::Human };
+    let carrying = Carrying {
+        manager: &manager,
+        state: &opened.state,
+        doing: "rotate-keys",
+        file,
+        output: Output::Human,
+        cloud: None,
+    };
     let database = interrupt.during(database(&opened, &manager, &args.region)).await?;
     // One that was cut off may have left a key that the vault does not have yet.
     write_secrets(&opened, &carrying, args, &mut interrupt).await?;

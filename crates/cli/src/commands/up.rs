@@ -102,7 +102,7 @@ async fn apply_resources(
         Ok(started)
     };
     let (cloud, account) = interrupt.during(started).await?;
-    let applied = resources::apply(opened, opened.group()?, &account, interrupt).await?;
+    let applied = resources::apply(opened, opened.group()?, (&cloud, &account), interrupt).await?;
     Ok(Resources { cloud, account, applied })
 }
 

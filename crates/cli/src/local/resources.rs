@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use tidelock_control::cloud_client::CloudControl;
 use tidelock_model::{Environment, GeoGroup, Location};
 use tidelock_plan::{Action, KeyKind, Plan, Snapshot, Spec, Step, Target, targets};
 
@@ -49,7 +50,7 @@ pub(crate) async fn plan(environment: &Environment, account: &OperatorAccount) -
 pub(crate) async fn apply(
     opened: &Opened,
     group: &GeoGroup,
-    account: &OperatorAccount,
+    (cloud, account): (&CloudControl, &OperatorAccount),
     interrupt: &mut Interrupt,
 ) -> Outcome<Applied> {
     let environment = &opened.environment;
@@ -64,7 +65,8 @@ pub(crate) async fn apply(
     if changed > 0 {
         printer::say(plan.render_brief().trim_end());
         let (state, file) = (&opened.state, &opened.file);
-        let carrying = Carrying { manager: &manager, state, doing: "up", file, output: Output::Human };
+        let carrying =
+            Carrying { manager: &manager, state, doing: "up", file, output: Output::Human, cloud: Some(cloud) };
         let (plan, report) = carrying.claimed(make, plan, None, interrupt).await?;
         carrying.conclude(&plan, &report)?;
     }

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use tidelock_arm_types::ResourceKind;
 
+use crate::apply_faults::claim_from_elsewhere;
 use crate::harness::{EAST, Env, UK, eventually, signal, until_reads};
 
 fn journals(env: &Env) -> Vec<PathBuf> {
@@ -121,7 +122,13 @@ async fn data_is_lost_only_with_permission_and_a_plan_that_is_kept_goes_stale() 
     env.run(&["apply"]).code(5).says(&["stale", "has changed"]);
     fs::write(&file, &changed).unwrap();
     env.run(&["apply", "--allow-data-loss", UK_DATABASE]).code(1).says(&["takes no others"]);
-    env.run(&["apply"]).success().says(&["8 steps done", "every member begins empty"]);
+    // Refused for another apply, nothing is touched: neither the data nor who serves it.
+    let arm = env.arm();
+    claim_from_elsewhere(&arm, &arm.group("rg-app-dev-replica")).await;
+    env.run(&["apply"]).code(5).says(&["elsewhere-1 on otherhost", "nothing was changed"]);
+    env.client(EAST).await.command(&["SET", "key", "still"]).await.unwrap();
+    let unlocked = env.run(&["apply", "--force-unlock", "elsewhere-1"]).success();
+    unlocked.says(&["8 steps done", "every member begins empty"]);
     env.run(&["apply"]).code(5).says(&["stale", "the resources"]);
     env.file = file;
     env.run(&["plan", "--detailed-exitcode"]).success();

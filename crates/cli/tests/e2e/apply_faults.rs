@@ -1,7 +1,7 @@
 //! `apply` beside somebody else who applies, and on a management plane that throttles, hands out no tokens or has no room.
 
 use serde_json::{Value as Json, json};
-use tidelock_arm_types::ResourceKind;
+use tidelock_arm_types::{ResourceId, ResourceKind};
 use tidelock_control::cloud_faults::FaultSettings;
 
 use std::process::Child;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{EAST, Env, Ran, UK, eventually, place, signal};
+use crate::harness::{Arm, EAST, Env, Ran, UK, eventually, place, signal};
 
 const GROUP: &str = "rg-app-dev-primary";
 const ENDPOINT: &str = "Microsoft.Network/privateEndpoints/";
@@ -100,13 +100,7 @@ async fn of_two_applies_at_once_one_is_refused_with_words() {
     let group = arm.group(GROUP);
     // Not on the group that an apply from here would write its own claim on.
     let elsewhere = arm.group("rg-app-dev-replica");
-    let found = arm.get(ResourceKind::ResourceGroup, &elsewhere).await.unwrap();
-    #[allow(clippy::disallowed_methods)] // a claim says when by the calendar
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let mut tags = found["tags"].clone();
-    tags["tidelock-apply"] = json!(format!("elsewhere-1 otherhost {since}"));
-    let body = json!({ "location": found["location"], "tags": tags });
-    arm.put(ResourceKind::ResourceGroup, &elsewhere, &body).await;
+    claim_from_elsewhere(&arm, &elsewhere).await;
     let endpoint = arm.id(GROUP, &format!("{ENDPOINT}{}", endpoint_name(&env)));
     arm.delete(ResourceKind::PrivateEndpoint, &endpoint).await;
     env.run(&["apply"]).code(5).says(&["elsewhere-1 on otherhost", "nothing was changed", "--force-unlock"]);
@@ -128,6 +122,17 @@ async fn of_two_applies_at_once_one_is_refused_with_words() {
     assert!(found["tags"]["tidelock-apply"].is_null(), "the claim was not given back: {found}");
     env.run(&["apply"]).success();
     env.run(&["plan", "--detailed-exitcode"]).success();
+}
+
+/// An apply of another machine, `elsewhere-1` on `otherhost`, is working on the environment of `group`.
+pub(crate) async fn claim_from_elsewhere(arm: &Arm, group: &ResourceId) {
+    let found = arm.get(ResourceKind::ResourceGroup, group).await.unwrap();
+    #[allow(clippy::disallowed_methods)] // a claim says when by the calendar
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let mut tags = found["tags"].clone();
+    tags["tidelock-apply"] = json!(format!("elsewhere-1 otherhost {since}"));
+    let body = json!({ "location": found["location"], "tags": tags });
+    arm.put(ResourceKind::ResourceGroup, group, &body).await;
 }
 
 /// The command ends soon after the signal, as interrupted.

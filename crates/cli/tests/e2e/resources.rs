@@ -110,6 +110,12 @@ async fn everything_around_the_caches_is_made_kept_and_ended() {
     fs::write(&env.file, &with).unwrap();
     env.run(&["apply", "--yes"]).success().says(&["1 steps done"]);
 
+    // A member that is made again has another password for its agent, which goes on running.
+    let replica = arm.id("rg-app-dev-replica", "Microsoft.Cache/redisEnterprise/redis-replica-app-cache-01");
+    arm.delete(ResourceKind::Database, &replica.child("databases", "default").unwrap()).await;
+    env.run(&["up"]).success();
+    until_reads(&mut env.client(UK).await, "key", "1").await;
+
     env.run(&["destroy", "--confirm", "app-dev"]).success();
     for (kind, id) in [(ResourceKind::Nsg, &guard), (ResourceKind::Vnet, &network), (ResourceKind::Cluster, &cluster)] {
         assert_eq!(arm.get(kind, id).await, None, "{id}");
