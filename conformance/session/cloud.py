@@ -66,8 +66,9 @@ class _Unix(http.client.HTTPConnection):
 class Cloud:
     """`with Cloud(program) as cloud:` starts one and ends it, whatever happens in between."""
 
-    def __init__(self, program: str):
-        self._program = program
+    def __init__(self, program: str, retry_after_s: int = 0):
+        """`retry_after_s`: how long operations ask a client to wait before it looks again."""
+        self._program, self._retry_after_s = program, retry_after_s
         self._kept = tempfile.TemporaryDirectory(prefix="tlc")
         self.root = pathlib.Path(self._kept.name)
         self._log = self.root / "cloud.log"
@@ -80,7 +81,7 @@ class Cloud:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             self._wait()
-            self.control("PUT", "/v1/faults", {"retry_after_s": 0})
+            self.control("PUT", "/v1/faults", {"retry_after_s": self._retry_after_s})
         except BaseException:
             self.__exit__()
             raise

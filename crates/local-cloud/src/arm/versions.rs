@@ -21,10 +21,24 @@ const RESOURCES: [&str; 13] = [
 ];
 const KEY_VAULT: [&str; 5] = ["2022-07-01", "2023-07-01", "2024-11-01", "2026-02-01", "2026-05-15"];
 const CACHE: [&str; 3] = ["2024-10-01", "2025-04-01", "2025-07-01"];
-/// Private DNS zones are of the same namespace and have versions of their own: the first two.
-const NETWORK: [&str; 8] =
-    ["2020-06-01", "2024-06-01", "2024-05-01", "2024-10-01", "2025-01-01", "2025-05-01", "2025-07-01", "2026-03-01"];
-const IDENTITY: [&str; 3] = ["2018-11-30", "2023-01-31", "2024-11-30"];
+/// Private DNS zones are of the same namespace and have versions of their own: the first three.
+const NETWORK: [&str; 13] = [
+    "2018-09-01",
+    "2020-06-01",
+    "2024-06-01",
+    "2022-01-01",
+    "2023-11-01",
+    "2024-05-01",
+    "2024-07-01",
+    "2024-10-01",
+    "2025-01-01",
+    "2025-05-01",
+    "2025-07-01",
+    "2026-01-01",
+    "2026-03-01",
+];
+/// The Azure CLI sends the preview.
+const IDENTITY: [&str; 4] = ["2018-11-30", "2023-01-31", "2024-11-30", "2025-05-31-preview"];
 /// Roles and locks have versions of their own.
 const AUTHORIZATION: [&str; 8] = [
     "2015-07-01",

@@ -25,7 +25,8 @@ use crate::token::TokenKey;
 use crate::token_api::{self, Authority, KnownClient};
 
 /// The data plane's versions that clients in use send.
-const API_VERSIONS: [&str; 9] = ["7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"];
+const API_VERSIONS: [&str; 10] =
+    ["7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6-preview.2", "7.6", "2025-07-01", "2026-04-01"];
 
 /// What may be done here now; replaced as a whole when the cloud says so.
 #[derive(Clone, Debug)]

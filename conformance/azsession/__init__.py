@@ -1,0 +1,1 @@
+"""A session of the Azure CLI against a local cloud: run it with `make az`."""
