@@ -53,8 +53,8 @@ def main() -> int:
             az.end()
     print(f"{az.table()}\n\n{az.groups()}")
     refused = sum(sum(codes.values()) for codes in az.refused.values())
-    print(f"{sum(az.done.values())} runs of {len(az.done)} commands of az {version} answered, and {refused} were refused "
-          f"as meant, in {time.monotonic() - begun:.0f} s")
+    print(f"{sum(az.done.values())} runs of {len(az.done)} commands of az {version} answered, and {refused} were "
+          f"refused as meant, in {time.monotonic() - begun:.0f} s")
     return 0
 
 

@@ -9,8 +9,9 @@ CLOUD = "TidelockLocal"
 
 def session(az: Az) -> None:
     az("account show", refused="az login")
-    listed = az("cloud list", more={"ARM_CLOUD_METADATA_URL": f"{az.cloud.endpoint}/metadata/endpoints?api-version=2019-05-01",
-                                    "AZURE_CONFIG_DIR": str(az.directory / "other")})
+    metadata = f"{az.cloud.endpoint}/metadata/endpoints?api-version=2019-05-01"
+    elsewhere = {"ARM_CLOUD_METADATA_URL": metadata, "AZURE_CONFIG_DIR": str(az.directory / "other")}
+    listed = az("cloud list", more=elsewhere)
     same([cloud["name"] for cloud in listed], [CLOUD], "clouds by ARM_CLOUD_METADATA_URL")
     az.sign_in(CLOUD)
     shown = az("cloud show")
@@ -24,8 +25,7 @@ def session(az: Az) -> None:
     same(az("account get-access-token")["tenant"], az.cloud.tenant, "the tenant of a token")
     holds("uksouth" in [found["name"] for found in az("account list-locations")], "uksouth is no location")
     az("login", "--service-principal", "--username", az.cloud.client_id, "--password=wrong", "--tenant",
-       az.cloud.tenant, refused="AADSTS7000215", more={"AZURE_CONFIG_DIR": str(az.directory / "other"),
-       "ARM_CLOUD_METADATA_URL": f"{az.cloud.endpoint}/metadata/endpoints?api-version=2019-05-01"})
+       az.cloud.tenant, refused="AADSTS7000215", more=elsewhere)
 
 
 def providers(az: Az) -> None:

@@ -51,7 +51,7 @@ class Az:
         }
 
     def __call__(self, command: str, *options: str, refused: str = None, more: dict = None, raw: bool = False):
-        """`refused`: the code of the refusal that is meant. `more`: variables of this command. `raw`: text, not JSON."""
+        """`refused`: a part of the refusal that is meant. `more`: variables of this command. `raw`: text, not JSON."""
         arguments = [sys.executable, "-m", "azure.cli", *command.split(), *map(str, options)]
         begun = time.monotonic()
         try:

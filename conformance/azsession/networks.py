@@ -99,7 +99,8 @@ def endpoint(az: Az, group: str, cache: str) -> None:
     same([interface["ipConfigurations"][0]["privateIPAddress"]], addresses, "the interface's address")
     same(len(az("network nic list", *of)), 1, "interfaces")
     zone_group = (*of, "--endpoint-name", "pe", "--name", "default")
-    az("network private-endpoint dns-zone-group create", *zone_group, "--private-dns-zone", ZONE, "--zone-name", "redis")
+    az("network private-endpoint dns-zone-group create", *zone_group, "--private-dns-zone", ZONE, "--zone-name",
+       "redis")
     shown = az("network private-endpoint dns-zone-group show", *zone_group)["privateDnsZoneConfigs"]
     same([config["name"] for config in shown], ["redis"], "zones of the group")
     same(len(az("network private-endpoint dns-zone-group list", *of, "--endpoint-name", "pe")), 1, "zone groups")
@@ -109,7 +110,8 @@ def endpoint(az: Az, group: str, cache: str) -> None:
 
 def remove(az: Az, group: str) -> None:
     of = ("--resource-group", group)
-    az("network vnet subnet delete", *of, "--vnet-name", "vnet", "--name", "redis", refused="InUseSubnetCannotBeDeleted")
+    az("network vnet subnet delete", *of, "--vnet-name", "vnet", "--name", "redis",
+       refused="InUseSubnetCannotBeDeleted")
     az("network private-endpoint dns-zone-group delete", *of, "--endpoint-name", "pe", "--name", "default")
     az("network private-endpoint delete", *of, "--name", "pe")
     az("network private-endpoint show", *of, "--name", "pe", refused="ResourceNotFound")

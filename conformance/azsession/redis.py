@@ -40,7 +40,7 @@ def clusters(az: Az, scope: str) -> None:
     holds("Balanced_B5" in sizes, f"sizes to scale to: {sizes}")
     changed = az("resource tag", "--ids", one, *VERSION, "--tags", "changed=yes")
     same(changed["tags"], {"changed": "yes"}, "tags of the cluster")
-    changed = az("resource patch", "--ids", one, *VERSION, "--is-full-object", "--properties", '{"tags": {"patched": "yes"}}')
+    az("resource patch", "--ids", one, *VERSION, "--is-full-object", "--properties", '{"tags": {"patched": "yes"}}')
     same(az("resource show", "--ids", one)["tags"], {"patched": "yes"}, "tags of the cluster after a patch")
     az("resource wait", "--ids", one, "--created")
 
