@@ -87,6 +87,10 @@ sim-replay: toolchain ## one seed again, with a trace: TIDELOCK_SIM_SEED=7 make 
 sdk: engine build ## Microsoft's own Python clients against the local cloud, every call (needs Python 3.10 and a package index)
 	@TIDELOCK=$(abspath $(TIDELOCK)) SDK_ENVIRONMENT=$(abspath $(TARGET_DIR))/sdk conformance/run.sh
 
+.PHONY: az
+az: engine build ## the Azure CLI against the local cloud (needs Python 3.10 and a package index; installs 0.7 GB)
+	@TIDELOCK=$(abspath $(TIDELOCK)) AZ_ENVIRONMENT=$(abspath $(TARGET_DIR))/az conformance/az.sh
+
 deny: ## licences, banned crates and sources of every dependency (needs cargo-deny)
 	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
 	cargo deny --locked check licenses bans sources

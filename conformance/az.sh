@@ -2,7 +2,7 @@
 # The Azure CLI against a local cloud: what its core knows of the types that are there.
 #
 #   TIDELOCK         the tidelock program
-#   AZ_ENVIRONMENT   where the CLI is installed (1 GB); made if it is not there, and again when its version changes
+#   AZ_ENVIRONMENT   where the CLI is installed (0.7 GB); made if it is not there, and again when its version changes
 #
 # Not part of `make test`, because installing the CLI takes minutes. What cannot be run fails: nothing is skipped.
 set -euo pipefail

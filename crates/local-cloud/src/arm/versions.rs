@@ -98,4 +98,18 @@ mod tests {
         assert_eq!(check(Some("Microsoft.Cache"), Some("2019-01-01")).unwrap_err().code, "InvalidApiVersionParameter");
         assert!(check(Some("Microsoft.Cache"), Some("2025-07-01")).is_ok());
     }
+
+    #[test]
+    fn what_the_azure_cli_sends_is_known() {
+        for (namespace, version) in [
+            ("Microsoft.Network", "2018-09-01"),
+            ("Microsoft.Network", "2022-01-01"),
+            ("Microsoft.Network", "2023-11-01"),
+            ("Microsoft.Network", "2024-07-01"),
+            ("Microsoft.Network", "2026-01-01"),
+            ("Microsoft.ManagedIdentity", "2025-05-31-preview"),
+        ] {
+            assert!(check(Some(namespace), Some(version)).is_ok(), "{namespace} {version}");
+        }
+    }
 }
