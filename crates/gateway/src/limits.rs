@@ -87,7 +87,10 @@ pub(crate) const POLL_TIMEOUT_MARGIN: Duration = Duration::from_millis(1500);
 pub(crate) const POLL_RETRY: Duration = Duration::from_millis(100);
 
 /// The vault is asked again at most so often because of a refused key.
-pub(crate) const KEY_REFRESH_INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const KEY_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+/// A client whose key is not known waits so long for the vault to be asked again: an answer that is on its way already, the
+/// interval, and one more answer.
+pub(crate) const KEY_PATIENCE: Duration = Duration::from_secs(3);
 /// After accepting has failed (too many open files), the next attempt waits.
 pub(crate) const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// How long open commands may go on after shutdown was asked for.

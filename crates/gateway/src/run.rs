@@ -68,14 +68,16 @@ async fn refresh_keys(gateway: &Gateway, vault: &VaultClient, config: &GatewayCo
             () = shutdown.cancelled() => return,
             () = gateway.shared.access.doubted() => {}
         }
-        match access_keys(vault, config).await {
-            Ok(keys) => gateway.shared.access.replace(keys),
-            Err(err) => tracing::warn!(%err, "the access keys could not be looked up again; the old ones are kept"),
-        }
-        gateway.shared.access.rest(true);
+        let access = &gateway.shared.access;
+        access.look_up();
+        let found = access_keys(vault, config).await.inspect_err(
+            |err| tracing::warn!(%err, "the access keys could not be looked up again; the old ones are kept"),
+        );
+        access.rest(true);
+        access.looked_up(found.ok());
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(KEY_REFRESH_INTERVAL) => gateway.shared.access.rest(false),
+            () = tokio::time::sleep(KEY_REFRESH_INTERVAL) => access.rest(false),
         }
     }
 }

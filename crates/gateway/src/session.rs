@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answers::{self, Profile};
 use crate::downstream::{Downstream, Gone};
 use crate::executor::{Executor, Mode};
-use crate::limits::{AUTH_TIMEOUT, MAX_BATCH};
+use crate::limits::{AUTH_TIMEOUT, KEY_PATIENCE, MAX_BATCH};
 use crate::plan::{Pending, Planned, Planner};
 use crate::pubsub::Subscriptions;
 use crate::reply;
@@ -189,8 +189,8 @@ impl Session {
                 self.planner.writer_reads = command.is("READWRITE");
                 reply::ok(out);
             }
-            b"AUTH" => self.auth(command),
-            b"HELLO" => self.hello(command),
+            b"AUTH" => self.auth(command).await,
+            b"HELLO" => self.hello(command).await,
             b"RESET" => {
                 self.reset();
                 tidelock_resp::encode_simple(&mut self.client.output, "RESET");
@@ -204,19 +204,19 @@ impl Session {
         Ok(())
     }
 
-    fn auth(&mut self, command: &Command) {
+    async fn auth(&mut self, command: &Command) {
         let (user, password) = match (command.arg(1), command.arg(2), command.len()) {
             (Some(password), None, 2) => (&b"default"[..], password),
             (Some(user), Some(password), 3) => (user, password),
             _ => return answers::wrong_number(&mut self.client.output, "auth"),
         };
-        if self.admit(user, password) {
+        if self.admit(user, password).await {
             reply::ok(&mut self.client.output);
         }
     }
 
-    fn admit(&mut self, user: &[u8], password: &[u8]) -> bool {
-        let admitted = self.shared.access.admits(user, password);
+    async fn admit(&mut self, user: &[u8], password: &[u8]) -> bool {
+        let admitted = self.shared.access.admits_after_all(user, password, KEY_PATIENCE).await;
         if admitted {
             self.profile.authenticated = true;
         } else {
@@ -225,13 +225,13 @@ impl Session {
         admitted
     }
 
-    fn hello(&mut self, command: &Command) {
+    async fn hello(&mut self, command: &Command) {
         let request = match answers::parse_hello(command) {
             Ok(request) => request,
             Err(text) => return reply::error(&mut self.client.output, text),
         };
         if let Some((user, password)) = &request.credentials {
-            if !self.admit(user, password) {
+            if !self.admit(user, password).await {
                 return;
             }
         } else if !self.profile.authenticated {

@@ -10,6 +10,7 @@ use tidelock_arm_types::ResourceKind;
 
 use crate::apply_faults::claim_from_elsewhere;
 use crate::harness::{EAST, Env, UK, eventually, signal, until_reads};
+use crate::terminal::Terminal;
 
 fn journals(env: &Env) -> Vec<PathBuf> {
     let dir = env.environment_dir().join("applies");
@@ -154,7 +155,12 @@ async fn data_is_lost_only_with_permission_and_a_plan_that_is_kept_goes_stale() 
     arm.delete(ResourceKind::RoleAssignment, &lock).await;
     env.run(&["destroy"]).code(5).says(&["DATA LOSS", "--confirm app-dev"]);
     env.run(&["destroy", "--confirm", "app-prod"]).code(5).says(&["not the name of this environment"]);
-    env.run(&["destroy", "--confirm", "app-dev"]).success().says(&["can be recovered for 90 days"]);
+    let mut terminal = Terminal::start(&env, &["destroy"]);
+    terminal.answer("To destroy it, type app-dev:", "yes").await;
+    terminal.end().code(5).says(&["not the name of this environment"]);
+    let mut terminal = Terminal::start(&env, &["destroy"]);
+    terminal.answer("To destroy it, type app-dev:", "app-dev").await;
+    terminal.end().success().says(&["can be recovered for 90 days"]);
     env.run(&["destroy", "--confirm", "app-dev"]).success().says(&["Nothing of app-dev is there"]);
     // The vaults' names are taken by what was deleted: they come back, with what they held.
     env.run(&["apply", "--yes"]).success();

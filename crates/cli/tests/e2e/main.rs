@@ -18,4 +18,5 @@ mod region_loss;
 mod resources;
 mod roles;
 mod switchover;
+mod terminal;
 mod third_region;

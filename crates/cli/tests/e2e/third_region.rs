@@ -4,11 +4,13 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value as Json;
 use tidelock_drill::{AuditTarget, audit, loss};
 use tidelock_model::{BootClock, Clock};
 
-use crate::harness::{EAST, Env, PATIENCE, UK, eventually, place, until_reads};
+use crate::harness::{EAST, Env, PATIENCE, UK, eventually, place, signal, until_reads};
+use crate::terminal::Terminal;
 
 const FRANCE: &str = "francecentral";
 
@@ -92,8 +94,17 @@ async fn a_member_is_taken_out_with_permission_only_and_the_others_stay_as_they_
     env.run(&["apply", "--yes"]).code(5).says(&["DATA LOSS", FRENCH_CACHE]);
     // The vault's deletion is not allowed by that of the cache.
     env.run(&["apply", "--yes", "--allow-data-loss", FRENCH_CACHE]).code(5).says(&["DATA LOSS", FRENCH_VAULT]);
-    let both = ["apply", "--yes", "--allow-data-loss", FRENCH_CACHE, "--allow-data-loss", FRENCH_VAULT];
-    env.run(&both).success();
+    // At a terminal each is asked for, and nothing is done unless every one is typed as it stands.
+    let terminal = Terminal::start(&env, &["apply"]);
+    terminal.shows(&question(FRENCH_CACHE)).await;
+    signal(terminal.pid(), Signal::INT);
+    terminal.end().code(130).says(&["interrupted; no step is under way"]);
+    for (second, code) in [("yes", 5), (FRENCH_VAULT, 0)] {
+        let mut terminal = Terminal::start(&env, &["apply"]);
+        terminal.answer(&question(FRENCH_CACHE), FRENCH_CACHE).await;
+        terminal.answer(&question(FRENCH_VAULT), second).await;
+        terminal.end().code(code);
+    }
     env.run(&["up"]).success();
     assert!(!env.processes().iter().any(|(name, _)| name.contains("secondary")), "{:?}", env.processes());
     assert_eq!(others(&env), before, "the others were disturbed");
@@ -111,6 +122,10 @@ async fn a_member_is_taken_out_with_permission_only_and_the_others_stay_as_they_
     .await;
     env.run(&["plan", "--detailed-exitcode"]).success();
     env.run(&["switchover", "--to", UK, "--write"]).success();
+}
+
+fn question(address: &str) -> String {
+    format!("DATA LOSS. To let it happen, type {address}:")
 }
 
 /// Nothing of the other regions is in the plan.
