@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::harness::{EAST, Env, PATIENCE, UK, eventually, place, signal};
 
 /// Lets a command run for a while, then kills it with SIGKILL: wherever it is by then.
-pub(crate) async fn kill_when(env: &Env, arguments: &[&str], delay: Duration) {
+async fn kill_when(env: &Env, arguments: &[&str], delay: Duration) {
     let mut child = env.start(arguments);
     tokio::time::sleep(delay).await;
     let _ = child.kill();
