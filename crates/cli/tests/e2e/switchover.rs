@@ -44,10 +44,13 @@ async fn expiring_keys_do_not_keep_the_old_writer_aside() {
     let env = Env::up();
     let mut east = env.client(EAST).await;
     for to in [UK, EAST] {
-        for number in 0..400 {
-            let lifetime = (200 + number * 4).to_string();
-            east.command(&["SET", &format!("short:{to}:{number}"), "x", "PX", &lifetime]).await.unwrap();
-        }
+        // All at once: one after the other they would have expired before the switchover begins.
+        let short_lived = |number: u64| {
+            let (key, lifetime) = (format!("short:{to}:{number}"), (200 + number * 4).to_string());
+            ["SET", &key, "x", "PX", &lifetime].map(|word| word.to_owned().into()).to_vec()
+        };
+        let answers = east.pipeline(&(0..400).map(short_lived).collect::<Vec<_>>()).await.unwrap();
+        assert!(answers.iter().all(|answer| answer.as_str() == Some("OK")), "{answers:?}");
         env.run(&["switchover", "--to", to, "--write"]).success();
         eventually("that the old writer follows", || async {
             let status = env.status();
