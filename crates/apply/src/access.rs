@@ -2,7 +2,7 @@
 
 use tidelock_arm_client::{ArmClient, ArmError};
 use tidelock_arm_types::{AccessPolicyAssignment, ResourceId, ResourceKind, Rest, RoleAssignment, Tags};
-use tidelock_plan::{Access, OWNER_TAG, Role, Snapshot, Spec, Target};
+use tidelock_plan::{Access, OWNER_TAG, Role, Snapshot, Spec, Target, tag_value};
 
 use crate::observe::{ObserveError, all};
 use crate::roles::{AT_SCOPE, is_at};
@@ -17,9 +17,7 @@ pub(crate) async fn read(
     mark: &str,
     snapshot: &Snapshot,
 ) -> Result<Vec<Given>, ObserveError> {
-    let ours = |tags: Option<&Tags>| {
-        tags.is_some_and(|tags| tags.iter().any(|(name, value)| name.eq_ignore_ascii_case(OWNER_TAG) && value == mark))
-    };
+    let ours = |tags: Option<&Tags>| tags.and_then(|tags| tag_value(tags, OWNER_TAG)) == Some(mark);
     let wanted: Vec<(ResourceKind, ResourceId)> = targets
         .iter()
         .filter(|target| match &target.spec {

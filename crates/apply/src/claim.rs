@@ -1,5 +1,5 @@
-//! Two applies kept apart: a tag on one of the environment's resource groups says who is at work. It is looked for on all of
-//! them: which one bears it depends on which of them answered.
+//! Two applies kept apart: a tag on the environment's resource groups says who is at work. It is looked for on all of them, and
+//! written on all that take it: one of them may be deleted by the very work it announces, or not answer somebody else.
 //!
 //! What it guarantees, and what not. Tags have no compare-and-set: a claim is written, and looked for again a moment later. Of
 //! two that begin within that moment at least one sees the other's claim and stops, unless a request takes longer than the
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tidelock_arm_client::{ArmClient, ArmError};
 use tidelock_arm_types::{ResourceGroup, ResourceId, ResourceKind, Tags};
-use tidelock_plan::{Action, OWNER_TAG, Plan};
+use tidelock_plan::{Action, OWNER_TAG, Plan, tag_value};
 use tokio::task::JoinSet;
 
 /// The tag: `ID HOST SECONDS`, the seconds since 1970.
@@ -61,16 +61,21 @@ pub enum ClaimError {
 /// The right to change an environment, as far as a tag can give it.
 #[derive(Debug)]
 pub struct Claim {
-    /// The group, and what was written there.
-    on: Option<(ResourceId, String)>,
+    /// The groups on which it was written, or may have been.
+    on: Vec<ResourceId>,
+    /// What was written there.
+    own: String,
 }
 
+/// A group of ours, and the claim it bears.
+type Found = (ResourceId, Option<String>);
+
 impl Claim {
-    /// Writes a claim on the first of the plan's resource groups that answers and is ours, unless one of them bears somebody
-    /// else's. One that is stale, is of `force`, or is an earlier one of the caller's, is overwritten or taken away.
+    /// Writes a claim on the plan's resource groups that answer and are ours, unless one of them bears somebody else's. One that
+    /// is stale, is of `force`, or is an earlier one of the caller's, is overwritten.
     ///
     /// # Errors
-    /// [`ClaimError::Held`]; otherwise as ARM says.
+    /// [`ClaimError::Held`]; as ARM says, if there are groups and none of them takes it.
     pub async fn take(client: &ArmClient, plan: &Plan, me: &Claimant, force: Option<&str>) -> Result<Self, ClaimError> {
         let groups = groups(plan);
         let found = ours(client, plan, &groups).await;
@@ -79,11 +84,8 @@ impl Claim {
                 check(other, group, me, force)?;
             }
         }
-        let Some((first, _)) = found.first() else { return Ok(Self { on: None }) };
-        let own = format!("{} {} {}", me.id, me.host, me.now);
-        client.merge_tags(first, &tag(&own)).await?;
-        let claim = Self { on: Some((first.clone(), own)) };
-        match claim.alone(client, plan, &groups, &found, me).await {
+        let mut claim = Self { on: Vec::new(), own: format!("{} {} {}", me.id, me.host, me.now) };
+        match claim.write(client, plan, &groups, &found, me).await {
             Ok(()) => Ok(claim),
             Err(error) => {
                 claim.release(client).await;
@@ -92,53 +94,79 @@ impl Claim {
         }
     }
 
-    /// Takes the overwritten claims of others away, and looks a moment later whether there are new ones.
-    async fn alone(
-        &self,
+    /// Writes it on the first group that takes it, looks a moment later whether somebody else has begun too, and then writes it
+    /// on the others. One that takes none is no reason to stop work on the others.
+    async fn write(
+        &mut self,
         client: &ArmClient,
         plan: &Plan,
         groups: &[ResourceId],
-        found: &[(ResourceId, Option<String>)],
+        found: &[Found],
         me: &Claimant,
     ) -> Result<(), ClaimError> {
-        for (group, claim) in found.iter().skip(1) {
-            if let Some(over) = claim {
-                client.delete_tags(group, &tag(over)).await?;
+        let mut refused = Ok(());
+        let mut rest = found.iter();
+        for (group, _) in rest.by_ref() {
+            refused = self.write_on(client, group).await;
+            if refused.is_ok() {
+                break;
             }
         }
-        tokio::time::sleep(SETTLE).await;
+        refused?;
+        if self.is_held() {
+            tokio::time::sleep(SETTLE).await;
+        }
         for (group, claim) in ours(client, plan, groups).await {
-            if let Some(other) = claim
-                && !other.starts_with(&format!("{} ", me.id))
-            {
+            let known = found.iter().any(|(before, old)| *before == group && *old == claim);
+            if let (Some(other), false) = (claim, known) {
                 check(&other, &group, me, None)?;
+            }
+        }
+        for (group, _) in rest {
+            if let Err(error) = self.write_on(client, group).await {
+                tracing::warn!(%group, %error, "the claim could not be written here too");
             }
         }
         Ok(())
     }
 
+    /// It counts as written also where the answer was lost.
+    async fn write_on(&mut self, client: &ArmClient, group: &ResourceId) -> Result<(), ArmError> {
+        self.on.push(group.clone());
+        client.merge_tags(group, &tag(&self.own)).await
+    }
+
     /// Somewhere it is written.
     #[must_use]
     pub const fn is_held(&self) -> bool {
-        self.on.is_some()
+        !self.on.is_empty()
     }
 
-    /// Takes the claim away, if it is still this one. What fails here is only said: the claim becomes stale by itself.
+    /// Takes the claim away wherever it is still this one. What fails here is only said: the claim becomes stale by itself.
     pub async fn release(self, client: &ArmClient) {
-        let Some((group, own)) = self.on else { return };
-        let released = async {
-            let found = client.get::<ResourceGroup>(ResourceKind::ResourceGroup, &group).await?;
-            if found.is_some_and(|found| found.tags.get(CLAIM_TAG) == Some(&own)) {
-                client.delete_tags(&group, &tag(&own)).await?;
-            }
-            Ok::<(), ArmError>(())
-        };
-        match tokio::time::timeout(RELEASE_LIMIT, released).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%group, %error, "the claim could not be taken away"),
-            Err(_) => tracing::warn!(%group, "the claim could not be taken away: no answer within {RELEASE_LIMIT:?}"),
+        let mut releases = JoinSet::new();
+        for group in self.on {
+            let (client, own) = (client.clone(), self.own.clone());
+            releases.spawn(async move {
+                match tokio::time::timeout(RELEASE_LIMIT, take_away(&client, &group, &own)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::warn!(%group, %error, "the claim could not be taken away"),
+                    Err(_) => {
+                        tracing::warn!(%group, "the claim could not be taken away: no answer within {RELEASE_LIMIT:?}");
+                    }
+                }
+            });
         }
+        releases.join_all().await;
     }
+}
+
+async fn take_away(client: &ArmClient, group: &ResourceId, own: &str) -> Result<(), ArmError> {
+    let found = client.get::<ResourceGroup>(ResourceKind::ResourceGroup, group).await?;
+    if found.is_some_and(|found| tag_value(&found.tags, CLAIM_TAG) == Some(own)) {
+        client.delete_tags(group, &tag(own)).await?;
+    }
+    Ok(())
 }
 
 fn check(claim: &str, group: &ResourceId, me: &Claimant, force: Option<&str>) -> Result<(), ClaimError> {
@@ -169,7 +197,7 @@ fn groups(plan: &Plan) -> Vec<ResourceId> {
 
 /// Those of `groups` that answer and are the environment's, in the same order, each with the claim it bears. One that does not
 /// answer is no reason to stop work on the others.
-async fn ours(client: &ArmClient, plan: &Plan, groups: &[ResourceId]) -> Vec<(ResourceId, Option<String>)> {
+async fn ours(client: &ArmClient, plan: &Plan, groups: &[ResourceId]) -> Vec<Found> {
     let mut reads = JoinSet::new();
     for (at, group) in groups.iter().cloned().enumerate() {
         let client = client.clone();
@@ -181,6 +209,6 @@ async fn ours(client: &ArmClient, plan: &Plan, groups: &[ResourceId]) -> Vec<(Re
     }
     let mut found: Vec<_> = reads.join_all().await.into_iter().flatten().collect();
     found.sort_by_key(|(at, ..)| *at);
-    let ours = found.into_iter().filter(|(.., found)| found.tags.get(OWNER_TAG) == Some(&plan.environment));
-    ours.map(|(_, group, mut found)| (group, found.tags.remove(CLAIM_TAG))).collect()
+    let ours = found.into_iter().filter(|(.., found)| tag_value(&found.tags, OWNER_TAG) == Some(&plan.environment));
+    ours.map(|(_, group, found)| (group, tag_value(&found.tags, CLAIM_TAG).map(str::to_owned))).collect()
 }

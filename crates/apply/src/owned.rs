@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use tidelock_arm_client::{ArmClient, ArmError};
 use tidelock_arm_types::{ResourceId, ResourceKind, Tags};
-use tidelock_plan::{Lock, OWNER_TAG, Owned};
+use tidelock_plan::{Lock, OWNER_TAG, Owned, tag_value};
 
 /// The version of the lists of resources and groups.
 const RESOURCES: &str = "2022-09-01";
@@ -45,13 +45,8 @@ pub(crate) async fn owned(
     let list = async |path: &str| client.list_where::<Listed>(path, RESOURCES, Some(&filter)).await;
     let (mut all, groups) = tokio::try_join!(list(&resources), list(&groups))?;
     all.extend(groups);
-    let ours = |listed: &Listed| {
-        let tags = listed.tags.as_ref();
-        // Whoever answers may not know the filter.
-        tags.is_some_and(|tags| {
-            tags.iter().any(|(name, value)| name.eq_ignore_ascii_case(OWNER_TAG) && value == environment)
-        })
-    };
+    // Whoever answers may not know the filter.
+    let ours = |listed: &Listed| listed.tags.as_ref().and_then(|tags| tag_value(tags, OWNER_TAG)) == Some(environment);
     let parsed = all.into_iter().filter(ours).filter_map(|listed| {
         // An id of a form we do not know is of nothing we could have made.
         let id = ResourceId::parse(&listed.id).ok()?;

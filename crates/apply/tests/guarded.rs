@@ -273,8 +273,24 @@ async fn a_claim_counts_on_any_group_and_changes_no_other_tag() {
 
     azure.world().meanwhile = Some((east.to_owned(), "cost-center".to_owned()));
     let forced = Claim::take(&azure.client, &plan, &claimant("3", 1002), Some("1")).await.unwrap();
-    assert_eq!((tag(east, CLAIM_TAG).as_deref(), tag(uk, CLAIM_TAG)), (Some("3 here 1002"), None));
+    for group in [east, uk] {
+        assert_eq!(tag(group, CLAIM_TAG).as_deref(), Some("3 here 1002"), "one of them may be deleted meanwhile");
+    }
     first.release(&azure.client).await;
+    assert_eq!(tag(uk, CLAIM_TAG).as_deref(), Some("3 here 1002"), "only its own claim is taken away");
     forced.release(&azure.client).await;
-    assert_eq!((tag(east, CLAIM_TAG), tag(east, "cost-center").as_deref()), (None, Some("theirs")));
+    assert_eq!((tag(east, CLAIM_TAG), tag(uk, CLAIM_TAG)), (None, None));
+    assert_eq!(tag(east, "cost-center").as_deref(), Some("theirs"));
+
+    // One that answers and takes no tag holds up nobody; where none takes it, nothing of it is left.
+    let tags = |group: &str| format!("{group}/providers/microsoft.resources/tags");
+    azure.world().broken.insert(tags(east));
+    let other = Claim::take(&azure.client, &plan, &claimant("4", 1003), None).await.unwrap();
+    assert_eq!((tag(east, CLAIM_TAG), tag(uk, CLAIM_TAG).as_deref()), (None, Some("4 here 1003")));
+    other.release(&azure.client).await;
+    // Written, but nobody heard so.
+    azure.world().mute.insert(tags(uk));
+    let none = Claim::take(&azure.client, &plan, &claimant("5", 1004), None).await.unwrap_err();
+    assert!(matches!(none, ClaimError::Arm(_)), "{none}");
+    assert_eq!((tag(east, CLAIM_TAG), tag(uk, CLAIM_TAG)), (None, None));
 }

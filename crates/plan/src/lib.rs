@@ -36,6 +36,6 @@ pub use step::{
     Action, Change, DataClass, Fill, KeyKind, Operation, Plan, Refusal, Request, SCHEMA_VERSION, SecretSource, Step,
     Summary,
 };
-pub use tags::{FINGERPRINT_TAG, OWNER_TAG};
+pub use tags::{FINGERPRINT_TAG, OWNER_TAG, value as tag_value};
 pub use targets::{Spec, Target, targets};
 pub use terraform::{TerraformImport, terraform_imports};

@@ -21,7 +21,8 @@ pub(crate) fn desired(environment: &Environment) -> Tags {
 }
 
 /// The value of tag `name`, whatever case its name was written in.
-pub(crate) fn value<'a>(tags: &'a Tags, name: &str) -> Option<&'a str> {
+#[must_use]
+pub fn value<'a>(tags: &'a Tags, name: &str) -> Option<&'a str> {
     tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct World {
     looks: BTreeMap<String, u32>,
     /// Answered with 500 for ever: path fragments.
     pub(crate) broken: BTreeSet<String>,
+    /// Carried out, and answered with 500 all the same: path fragments.
+    pub(crate) mute: BTreeSet<String>,
     /// Writes whose operation ends badly: path fragments.
     pub(crate) doomed: BTreeSet<String>,
     /// PUTs by path.
@@ -103,9 +105,16 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         return Json(json!({"access_token": "t", "expires_in": 3600})).into_response();
     }
     let path = parts.uri.path().to_lowercase();
-    let response = shared.world.lock().unwrap().handle(&parts.method, &path, parts.uri.path(), &body);
+    let mut response = shared.world.lock().unwrap().handle(&parts.method, &path, parts.uri.path(), &body);
+    if shared.world.lock().unwrap().mute.iter().any(|part| path.contains(part)) {
+        response = trouble();
+    }
     shared.requests.send_modify(|count| *count += 1);
     response
+}
+
+fn trouble() -> Response<Body> {
+    (StatusCode::INTERNAL_SERVER_ERROR, [("retry-after", "0")]).into_response()
 }
 
 fn refusal(status: StatusCode, code: &str, message: &str) -> Response<Body> {
@@ -115,7 +124,7 @@ fn refusal(status: StatusCode, code: &str, message: &str) -> Response<Body> {
 impl World {
     fn handle(&mut self, method: &Method, path: &str, spelled: &str, body: &[u8]) -> Response<Body> {
         if self.broken.iter().any(|part| path.contains(part)) {
-            return (StatusCode::INTERNAL_SERVER_ERROR, [("retry-after", "0")]).into_response();
+            return trouble();
         }
         if let Some(operation) = path.strip_prefix("/operations/") {
             // Success is told at once, whatever the resource is really doing.
