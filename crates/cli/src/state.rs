@@ -99,6 +99,11 @@ impl StateDir {
         self.path.join("topology.json")
     }
 
+    /// Who wrote when the agents began anew; the topology says it otherwise.
+    pub(crate) fn founder_file(&self) -> PathBuf {
+        self.path.join("founder.json")
+    }
+
     /// The journals of applies.
     pub(crate) fn journal_dir(&self) -> PathBuf {
         self.path.join("applies")

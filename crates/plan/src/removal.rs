@@ -183,6 +183,11 @@ impl End<'_> {
             .collect();
         let mut steps: Vec<Step> = Vec::new();
         for one in &leaving {
+            let read = self.snapshot.vaults.contains_key(one.id) || self.snapshot.unreadable.contains_key(one.id);
+            if one.kind == ResourceKind::Vault && !read {
+                // The list still has it, and it is gone.
+                continue;
+            }
             if one.kind == ResourceKind::Cluster {
                 self.cluster(one, &going, allowed, &mut steps);
                 continue;

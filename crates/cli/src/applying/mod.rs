@@ -5,6 +5,8 @@ pub(crate) mod azure;
 pub(crate) mod bars;
 pub(crate) mod journal;
 pub(crate) mod permit;
+#[cfg(test)]
+pub(crate) mod sample;
 pub(crate) mod saved;
 pub(crate) mod writer;
 
@@ -14,7 +16,7 @@ use std::time::Duration;
 use tidelock_apply::{Claim, ClaimError, Claimant, Event, Progress, Report};
 use tidelock_arm_client::{ARM_SCOPE, ArmClient, Settings as ClientSettings};
 use tidelock_control::cloud_client::CloudControl;
-use tidelock_model::Environment;
+use tidelock_model::{Environment, GeoGroup};
 use tidelock_plan::{Plan, PlanContext, Refusal, Snapshot};
 use tokio_util::sync::CancellationToken;
 
@@ -111,8 +113,27 @@ pub(crate) struct Carrying<'a> {
     /// The file as it was typed.
     pub(crate) file: &'a Path,
     pub(crate) output: Output,
-    /// The local cloud's own interface, where its agents and gateways may have to end before the first step.
-    pub(crate) cloud: Option<&'a CloudControl>,
+    /// The local cloud's own interface and the group it serves, where agents and gateways may have to end before the first step.
+    pub(crate) local: Option<(&'a CloudControl, &'a GeoGroup)>,
+}
+
+/// The right to carry plans out: a journal is open, and a claim is written. Whatever comes, it is to be [ended](Self::end).
+pub(crate) struct Held<'a> {
+    carrying: &'a Carrying<'a>,
+    journal: Journal,
+    claim: Claim,
+}
+
+impl Held<'_> {
+    /// Carries `plan` out, finishing what is in flight when it is interrupted.
+    pub(crate) async fn carry_out(&self, plan: &Plan, interrupt: &mut Interrupt) -> Outcome<Report> {
+        self.carrying.until_interrupted(plan, &self.journal, interrupt).await
+    }
+
+    pub(crate) async fn end(self) {
+        self.journal.end();
+        self.claim.release(&self.carrying.manager.client).await;
+    }
 }
 
 impl Carrying<'_> {
@@ -127,15 +148,11 @@ impl Carrying<'_> {
         };
         let report = tidelock_apply::apply(plan, &self.manager.client, &both, cancel).await;
         bars.finish();
-        journal.end();
-        match report {
-            Ok(report) => Ok(report),
-            Err(refused) => Err(Failure::refused(refused.to_string())),
-        }
+        report.map_err(|refused| Failure::refused(refused.to_string()))
     }
 
-    /// Carries `first` out under a claim on the environment, finishing what is in flight when it is interrupted. `make` makes
-    /// the plan anew, for what has changed before the claim was ours.
+    /// Carries `first` out under a claim on the environment. `make` makes the plan anew, for what has changed before the claim
+    /// was ours.
     pub(crate) async fn claimed(
         &self,
         make: impl AsyncFn() -> Outcome<Plan>,
@@ -143,6 +160,26 @@ impl Carrying<'_> {
         force_unlock: Option<&str>,
         interrupt: &mut Interrupt,
     ) -> Outcome<(Plan, Report)> {
+        let held = self.begin(&first, force_unlock, interrupt).await?;
+        let carried = async {
+            let plan = if held.claim.is_held() { interrupt.during(make()).await? } else { first.clone() };
+            refuse_if_refused(&plan, self.manager, self.file)?;
+            refuse_if_more(&first, &plan)?;
+            let report = held.carry_out(&plan, interrupt).await?;
+            Ok((plan, report))
+        }
+        .await;
+        held.end().await;
+        carried
+    }
+
+    /// Opens a journal, and claims the environment of `plan`.
+    pub(crate) async fn begin(
+        &self,
+        plan: &Plan,
+        force_unlock: Option<&str>,
+        interrupt: &mut Interrupt,
+    ) -> Outcome<Held<'_>> {
         let journal = Journal::begin(self.state, self.doing, self.file)?;
         let me = Claimant {
             id: journal.id().to_owned(),
@@ -150,32 +187,13 @@ impl Carrying<'_> {
             earlier: journal::ids(self.state),
             now: moment::now().0 / 1000,
         };
-        let claim = match self.take(&first, &me, force_unlock, interrupt).await {
-            Ok(claim) => claim,
+        match self.take(plan, &me, force_unlock, interrupt).await {
+            Ok(claim) => Ok(Held { carrying: self, journal, claim }),
             Err(failure) => {
                 journal.end();
-                return Err(failure);
+                Err(failure)
             }
-        };
-        // Somebody may have changed something before the claim was ours.
-        let again = if claim.is_held() { interrupt.during(make()).await } else { Ok(first.clone()) };
-        let again = again.and_then(|plan| {
-            refuse_if_refused(&plan, self.manager, self.file)?;
-            refuse_if_more(&first, &plan)?;
-            Ok(plan)
-        });
-        let (plan, report) = match again {
-            Ok(plan) => {
-                let report = self.until_interrupted(&plan, &journal, interrupt).await;
-                (plan, report)
-            }
-            Err(failure) => {
-                journal.end();
-                (first, Err(failure))
-            }
-        };
-        claim.release(&self.manager.client).await;
-        Ok((plan, report?))
+        }
     }
 
     /// Takes the claim. Interrupted, it lets the taking end: only then it is known what there is to give back.
@@ -217,8 +235,8 @@ impl Carrying<'_> {
     async fn until_interrupted(&self, plan: &Plan, journal: &Journal, interrupt: &mut Interrupt) -> Outcome<Report> {
         // Not before here: only now this plan will be carried out. Not interrupted either: it takes seconds, and half of it
         // would leave regions without anybody who serves them.
-        if let Some(cloud) = self.cloud {
-            anew::begin_if_due(cloud, self.state, plan).await.inspect_err(|_| journal.end())?;
+        if let Some((cloud, group)) = self.local {
+            anew::begin_if_due(cloud, group, self.state, plan).await?;
         }
         let cancel = CancellationToken::new();
         let work = self.with_journal(plan, journal, &cancel);

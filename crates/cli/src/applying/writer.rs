@@ -1,12 +1,13 @@
 //! The writer is never taken out: what it alone holds would go with it, and nobody could write.
 
 use tidelock_arm_types::ResourceKind;
-use tidelock_model::Location;
+use tidelock_model::{GeoGroup, GeoMember, Location};
 use tidelock_plan::{Action, Plan, Step};
 
 use crate::environment::Opened;
 use crate::exit::{Failure, Outcome};
 use crate::operator::Operator;
+use crate::state::StateDir;
 use crate::topology::Topology;
 use crate::views::status::newest_register;
 
@@ -41,25 +42,41 @@ pub(crate) async fn stays(opened: &Opened) -> Outcome<()> {
     Ok(())
 }
 
+/// What `plan` does with the databases of the group, also with those that the file does not name any more.
+pub(crate) fn members<'a>(plan: &'a Plan, group: &'a GeoGroup) -> impl Iterator<Item = &'a Step> {
+    plan.steps.iter().filter(|step| {
+        let named = |member: &GeoMember| {
+            // A database has several steps where it is made again: `eastus2/database/primary:delete`.
+            let key = step.address.rsplit('/').next().and_then(|name| name.split(':').next());
+            member.location == step.location && key == Some(member.cache.0.as_str())
+        };
+        step.kind == ResourceKind::Database && (step.not_in_file || group.members.iter().any(named))
+    })
+}
+
+/// Who writes now, if an agent can say.
+pub(crate) async fn now(state: &StateDir) -> Outcome<Option<Location>> {
+    let topology = Topology::load(state)?;
+    let sites = Operator::new(state, &topology)?.ask_all(&topology).await;
+    Ok(newest_register(&sites).map(|register| register.writer.clone()))
+}
+
 /// Refuses a plan that deletes the writer's database while another member stays. Where all of them begin empty anyway, which
 /// had to be allowed, there is nothing to move.
 pub(crate) async fn is_not_replaced(opened: &Opened, plan: &Plan) -> Outcome<()> {
     if !opened.state.topology_file().exists() {
         return Ok(());
     }
-    let databases = || plan.steps.iter().filter(|step| step.kind == ResourceKind::Database);
+    let group = opened.group()?;
     let goes = |step: &&Step| step.action == Action::Delete;
-    let leaving: Vec<&Location> = databases().filter(goes).map(|step| &step.location).collect();
-    let stays = databases().any(|step| matches!(step.action, Action::None | Action::Update));
+    let leaving: Vec<&Location> = members(plan, group).filter(goes).map(|step| &step.location).collect();
+    let stays = members(plan, group).any(|step| matches!(step.action, Action::None | Action::Update));
     if leaving.is_empty() || !stays {
         return Ok(());
     }
-    let topology = Topology::load(&opened.state)?;
-    let sites = Operator::new(&opened.state, &topology)?.ask_all(&topology).await;
-    match newest_register(&sites) {
-        Some(register) if leaving.contains(&&register.writer) => Err(Failure::refused(format!(
-            "this deletes the cache of {}, which is the writer; nothing was changed",
-            register.writer
+    match now(&opened.state).await? {
+        Some(writer) if leaving.contains(&&writer) => Err(Failure::refused(format!(
+            "this deletes the cache of {writer}, which is the writer; nothing was changed"
         ))
         .hint("move the writer first: `tidelock switchover FILE --to REGION`")),
         Some(_) => Ok(()),

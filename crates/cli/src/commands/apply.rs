@@ -44,15 +44,23 @@ pub(crate) async fn run(settings: &Settings, args: &ApplyArgs) -> Outcome {
     if args.output == Output::Human {
         printer::say(&plan.render());
     }
+    let group = opened.group()?;
     let carrying = Carrying {
         manager: &manager,
         state: &opened.state,
         doing: "apply",
         file: &args.file,
         output: args.output,
-        cloud: local.as_ref().map(|(cloud, _)| cloud),
+        local: local.as_ref().map(|(cloud, _)| (cloud, group)),
     };
-    let again = async || manager.plan(&opened.environment).await;
+    let again = async || {
+        let plan = manager.plan(&opened.environment).await?;
+        // It may hold less by now, or the writer may have moved.
+        if local.is_some() {
+            writer::is_not_replaced(&opened, &plan).await?;
+        }
+        Ok(plan)
+    };
     let (plan, report) = carrying.claimed(again, plan, args.force_unlock.as_deref(), &mut interrupt).await?;
     let left = carrying.conclude(&plan, &report)?;
     if let Some((_, account)) = &local {

@@ -8,6 +8,7 @@ use crate::applying::{self, Carrying, refuse_if_refused};
 use crate::args::{DestroyArgs, Output, Permissions};
 use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
+use crate::local::{anew, cloud};
 use crate::printer;
 use crate::settings::Settings;
 
@@ -32,13 +33,14 @@ pub(crate) async fn run(settings: &Settings, args: &DestroyArgs) -> Outcome {
     printer::say(&plan.render());
     confirm(&id, args.confirm.as_deref(), &mut interrupt).await?;
     let file = &args.environment.file;
+    let cloud = (!manager.on_azure).then(|| cloud::control(&opened.state));
     let carrying = Carrying {
         manager: &manager,
         state: &opened.state,
         doing: "destroy",
         file,
         output: Output::Human,
-        cloud: None,
+        local: cloud.as_ref().zip(opened.group().ok()),
     };
     // Planned once more under the claim: it may have taken long to type the name, and it was typed for what was shown.
     let again = async || {
@@ -49,6 +51,9 @@ pub(crate) async fn run(settings: &Settings, args: &DestroyArgs) -> Outcome {
     let carried = carrying.claimed(again, plan.clone(), args.force_unlock.as_deref(), &mut interrupt).await;
     let (plan, report) = carried?;
     let left = carrying.conclude(&plan, &report)?;
+    if left == 0 {
+        anew::forget_founder(&opened.state)?;
+    }
     let done = report.done.len();
     printer::data(&match left {
         0 => format!("{done} steps done; nothing of {id} is left but what the plan says stays."),
@@ -92,39 +97,16 @@ async fn confirm(id: &str, given: Option<&str>, interrupt: &mut Interrupt) -> Ou
 #[cfg(test)]
 mod tests {
     use tidelock_arm_types::ResourceKind;
-    use tidelock_model::Location;
-    use tidelock_plan::{Action, DataClass, Summary};
+    use tidelock_plan::Action;
 
     use super::*;
+    use crate::applying::sample;
 
     fn plan(groups: &[(&str, &str)]) -> Plan {
-        let step = |(name, reason): &(&str, &str)| Step {
-            address: format!("eastus2/resource-group/{name}"),
-            location: Location::new("eastus2").unwrap(),
-            kind: ResourceKind::ResourceGroup,
-            resource_id: format!("/subscriptions/s/resourceGroups/{name}").parse().unwrap(),
-            action: Action::Delete,
-            data: DataClass::KeepsData,
-            reason: (*reason).to_owned(),
-            changes: Vec::new(),
-            refusal: None,
-            depends_on: Vec::new(),
-            request: None,
-            secret_from: None,
-            fill: Vec::new(),
-            expect_linked: Vec::new(),
-            permission: Vec::new(),
-            alone_on: Vec::new(),
-            not_in_file: false,
+        let step = |(name, reason): &(&str, &str)| {
+            sample::step("eastus2", ResourceKind::ResourceGroup, name, Action::Delete, reason)
         };
-        Plan {
-            schema_version: tidelock_plan::SCHEMA_VERSION,
-            environment: "app-dev".to_owned(),
-            subscription_id: "s".to_owned(),
-            summary: Summary::default(),
-            notes: Vec::new(),
-            steps: groups.iter().map(step).collect(),
-        }
+        sample::plan(groups.iter().map(step).collect())
     }
 
     #[test]

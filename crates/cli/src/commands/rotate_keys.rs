@@ -6,7 +6,7 @@ use tidelock_arm_types::{ResourceId, ResourceKind};
 use tidelock_model::Location;
 use tidelock_plan::Plan;
 
-use crate::applying::{Carrying, Manager};
+use crate::applying::{Carrying, Held, Manager};
 use crate::args::{Output, Permissions, RotateKeysArgs, WhichKey};
 use crate::commands::up;
 use crate::environment::Opened;
@@ -34,30 +34,65 @@ pub(crate) async fn run(settings: &Settings, args: &RotateKeysArgs) -> Outcome {
         doing: "rotate-keys",
         file,
         output: Output::Human,
-        cloud: None,
+        local: None,
     };
-    let database = interrupt.during(database(&opened, &manager, &args.region)).await?;
-    // One that was cut off may have left a key that the vault does not have yet.
-    write_secrets(&opened, &carrying, args, &mut interrupt).await?;
-    for key in ORDER.into_iter().filter(|key| is_wanted(*key, args.only)) {
-        printer::say(&format!("{}: a new {} key", args.region, key.as_str().to_lowercase()));
-        // Interrupted, it ends with the new key in the vault, too.
-        let (made, stop) = interrupt.around(manager.client.regenerate_key(&database, key)).await?;
-        made.context("the management endpoint")?;
-        // Cut off here, the vault lacks a key; the other one admits, and the next run writes this one first.
-        write_secrets(&opened, &carrying, args, &mut interrupt).await?;
-        if stop {
-            return Err(Failure::interrupted(format!(
-                "interrupted; the new {} key is in the cache and in its vault",
-                key.as_str().to_lowercase()
-            )));
-        }
-    }
+    let plan = interrupt.during(only_secrets(&opened, &manager)).await?;
+    let database = database(&plan, &opened, &args.region)?;
+    let held = carrying.begin(&plan, args.force_unlock.as_deref(), &mut interrupt).await?;
+    let rotation = Rotation { opened: &opened, carrying: &carrying, held: &held, args };
+    let rotated = rotation.rotate(&database, &mut interrupt).await;
+    held.end().await;
+    rotated?;
     printer::data(&format!(
         "{}: new keys are in the cache and in its vault; gateways and agents find them there by themselves",
         args.region
     ));
     Ok(Exit::Done)
+}
+
+struct Rotation<'a> {
+    opened: &'a Opened,
+    carrying: &'a Carrying<'a>,
+    held: &'a Held<'a>,
+    args: &'a RotateKeysArgs,
+}
+
+impl Rotation<'_> {
+    async fn rotate(&self, database: &ResourceId, interrupt: &mut Interrupt) -> Outcome<()> {
+        let region = &self.args.region;
+        // One that was cut off may have left a key that the vault does not have yet.
+        self.write_secrets(interrupt).await?;
+        for key in ORDER.into_iter().filter(|key| is_wanted(*key, self.args.only)) {
+            let name = key.as_str().to_lowercase();
+            printer::say(&format!("{region}: a new {name} key"));
+            // Interrupted, it ends with the new key in the vault, too.
+            let (made, stop) = interrupt.around(self.carrying.manager.client.regenerate_key(database, key)).await?;
+            made.context("the management endpoint")?;
+            // Cut off here, the vault lacks a key; the other one admits, and the next run writes this one first.
+            self.write_secrets(interrupt).await.map_err(|failure| match failure.hint {
+                Some(_) => failure,
+                None => failure.hint(format!(
+                    "the cache has a new {name} key and its vault may not; the other key admits: repeat this"
+                )),
+            })?;
+            if stop {
+                return Err(Failure::interrupted(format!(
+                    "interrupted; the new {name} key is in the cache and in its vault"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the vault's secrets to the keys that the cache has.
+    async fn write_secrets(&self, interrupt: &mut Interrupt) -> Outcome<()> {
+        let plan = interrupt.during(only_secrets(self.opened, self.carrying.manager)).await?;
+        if plan.work().next().is_none() {
+            return Ok(());
+        }
+        let report = self.held.carry_out(&plan, interrupt).await?;
+        self.carrying.conclude(&plan, &report).map(drop)
+    }
 }
 
 fn is_wanted(key: KeyType, only: Option<WhichKey>) -> bool {
@@ -68,49 +103,26 @@ fn is_wanted(key: KeyType, only: Option<WhichKey>) -> bool {
 }
 
 /// The database of the region's cache.
-async fn database(opened: &Opened, manager: &Manager, region: &Location) -> Outcome<ResourceId> {
-    let plan = manager.plan(&opened.environment).await?;
-    let found = plan.steps.iter().find(|step| step.kind == ResourceKind::Database && step.location == *region);
+fn database(plan: &Plan, opened: &Opened, region: &Location) -> Outcome<ResourceId> {
+    let databases = || plan.steps.iter().filter(|step| step.kind == ResourceKind::Database);
+    let found = databases().find(|step| step.location == *region);
     found.map(|step| step.resource_id.clone()).ok_or_else(|| {
-        let known: Vec<&str> = plan
-            .steps
-            .iter()
-            .filter(|step| step.kind == ResourceKind::Database)
-            .map(|step| step.location.as_str())
-            .collect();
+        let known: Vec<&str> = databases().map(|step| step.location.as_str()).collect();
         Failure::error(format!("{region} has no cache in {}", opened.state.id()))
             .hint(format!("its regions are {}", known.join(", ")))
     })
 }
 
-/// Brings the vault's secrets to the keys that the cache has. Refuses if anything else is not as the file says.
-async fn write_secrets(
-    opened: &Opened,
-    carrying: &Carrying<'_>,
-    args: &RotateKeysArgs,
-    interrupt: &mut Interrupt,
-) -> Outcome<()> {
-    let make = async || {
-        let plan = carrying.manager.plan(&opened.environment).await?;
-        check_only_secrets(&plan)?;
-        Ok(plan)
-    };
-    let plan = interrupt.during(make()).await?;
-    if plan.work().next().is_none() {
-        return Ok(());
-    }
-    let (plan, report) = carrying.claimed(make, plan, args.force_unlock.as_deref(), interrupt).await?;
-    carrying.conclude(&plan, &report).map(drop)
-}
-
-fn check_only_secrets(plan: &Plan) -> Outcome<()> {
+/// A plan. Refuses if anything but secrets is not as the file says.
+async fn only_secrets(opened: &Opened, manager: &Manager) -> Outcome<Plan> {
+    let plan = manager.plan(&opened.environment).await?;
     let other = |step: &&tidelock_plan::Step| step.kind != ResourceKind::Secret;
-    match plan.work().chain(plan.refusals()).find(other) {
-        None => Ok(()),
-        Some(step) => Err(Failure::refused(format!(
+    if let Some(step) = plan.work().chain(plan.refusals()).find(other) {
+        return Err(Failure::refused(format!(
             "{} is not as the file says ({}); keys are rotated when nothing else is to be done",
             step.address, step.reason
         ))
-        .hint("`tidelock plan FILE` shows what is to be done, `tidelock apply FILE` does it")),
+        .hint("`tidelock plan FILE` shows what is to be done, `tidelock apply FILE` does it"));
     }
+    Ok(plan)
 }

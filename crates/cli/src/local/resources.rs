@@ -65,8 +65,14 @@ pub(crate) async fn apply(
     if changed > 0 {
         printer::say(plan.render_brief().trim_end());
         let (state, file) = (&opened.state, &opened.file);
-        let carrying =
-            Carrying { manager: &manager, state, doing: "up", file, output: Output::Human, cloud: Some(cloud) };
+        let carrying = Carrying {
+            manager: &manager,
+            state,
+            doing: "up",
+            file,
+            output: Output::Human,
+            local: Some((cloud, group)),
+        };
         let (plan, report) = carrying.claimed(make, plan, None, interrupt).await?;
         carrying.conclude(&plan, &report)?;
     }

@@ -21,7 +21,7 @@ use crate::local::rolling;
 use crate::local::vault::OperatorAccount;
 use crate::local::voters::register_members;
 use crate::operator::Operator;
-use crate::state::{StateDir, to_json, write_private, write_secret};
+use crate::state::{StateDir, read_json, to_json, write_private, write_secret};
 use crate::topology::{CacheSite, Site, Topology};
 
 /// The address number of a region's agent, and its port.
@@ -156,8 +156,9 @@ impl Arrangement<'_> {
     /// Whose agent founded the register, or will. A file that follows the roles must neither move the writer nor restart an
     /// agent.
     fn founder(&self) -> Location {
-        let topology = Topology::load(self.state()).ok();
-        let founder = topology.map(|topology| topology.founder).filter(|founder| self.members().contains(founder));
+        let topology = Topology::load(self.state()).ok().map(|topology| topology.founder);
+        let founder = topology.or_else(|| read_json(&self.state().founder_file()).ok());
+        let founder = founder.filter(|founder| self.members().contains(founder));
         founder.unwrap_or_else(|| self.group.seed_writer.location.clone())
     }
 

@@ -7,6 +7,7 @@ use std::process::Child;
 use rustix::process::Signal;
 use serde_json::json;
 use tidelock_arm_types::ResourceKind;
+use tidelock_control::cloud_faults::{FaultSettings, OperationFault, OperationFaultKind};
 
 use crate::apply_faults::claim_from_elsewhere;
 use crate::harness::{EAST, Env, UK, eventually, signal, until_reads};
@@ -141,6 +142,24 @@ async fn data_is_lost_only_with_permission_and_a_plan_that_is_kept_goes_stale() 
     assert_eq!(east.command(&["GET", "key"]).await.unwrap().as_str(), None, "what was lost is lost");
     east.command(&["SET", "key", "after"]).await.unwrap();
     until_reads(&mut env.client(UK).await, "key", "after").await;
+
+    // The next one comes to nothing, and the file is put back: who wrote goes on, with what it held.
+    env.run(&["switchover", "--to", UK]).code(6);
+    env.client(UK).await.command(&["SET", "key", "newest"]).await.unwrap();
+    let fails = OperationFault { resource: String::new(), kind: OperationFaultKind::FailsWithoutReason, times: 2 };
+    let faults = FaultSettings { operations: vec![fails], ..FaultSettings::default() };
+    env.cloud().set_faults(&faults).await.unwrap();
+    fs::write(&env.file, &text).unwrap();
+    let emptying = env.run(&[&["apply", "--yes"], &permissions[..]].concat()).code(1);
+    emptying.says(&["agents and gateways have ended", "not everything could be applied"]);
+    env.cloud().set_faults(&FaultSettings::default()).await.unwrap();
+    fs::write(&env.file, &changed).unwrap();
+    env.run(&["up"]).success();
+    assert_eq!(env.status()["writer"], UK);
+    for region in [UK, EAST] {
+        until_reads(&mut env.client(region).await, "key", "newest").await;
+    }
+
     env.run(&["import"]).success().says(&["azurerm_managed_redis.this[\"replica/replica\"]"]);
 
     let taken = env.file.to_str().unwrap().to_owned();

@@ -169,7 +169,7 @@ fn condition(provisioning: Option<&ProvisioningState>, resource: Option<&Resourc
         Some(ResourceState::CreateFailed) => {
             return Condition::Dead(format!("its creation failed ({}); Azure accepts nothing more for it", told()));
         }
-        Some(ResourceState::Deleting | ResourceState::DeleteFailed) => {
+        Some(ResourceState::Deleting) => {
             return Condition::Dead(format!("it is being deleted ({}); apply again when it is gone", told()));
         }
         Some(ResourceState::Disabled) => {
@@ -252,6 +252,8 @@ mod tests {
         assert!(matches!(condition(Some(&P::Unknown("Odd".to_owned())), None), Condition::Busy(_)));
         assert!(matches!(condition(Some(&P::Failed), Some(&R::CreateFailed)), Condition::Dead(_)));
         assert!(matches!(condition(Some(&P::Failed), Some(&R::UpdateFailed)), Condition::Retry(_)));
+        // It is still there, and the file wants it: nothing but another write brings it back.
+        assert!(matches!(condition(Some(&P::Failed), Some(&R::DeleteFailed)), Condition::Retry(_)));
         assert!(matches!(condition(Some(&P::Deleting), Some(&R::Running)), Condition::Dead(_)));
     }
 
