@@ -162,10 +162,19 @@ async fn data_is_lost_only_with_permission_and_a_plan_that_is_kept_goes_stale() 
 
     env.run(&["import"]).success().says(&["azurerm_managed_redis.this[\"replica/replica\"]"]);
 
+    // Somebody deletes every database. Nobody has allowed that loss here, so nothing begins anew until it is destroyed.
+    let arm = env.arm();
+    for (group, cache) in [("primary", "redis-app-cache-01"), ("replica", "redis-replica-app-cache-01")] {
+        let path = format!("Microsoft.Cache/redisEnterprise/{cache}/databases/default");
+        arm.delete(ResourceKind::Database, &arm.id(&format!("rg-app-dev-{group}"), &path)).await;
+    }
+    env.run(&["up"])
+        .code(5)
+        .says(&["the engine was restarted and is empty", "`tidelock destroy` and then `tidelock up`"]);
+
     let taken = env.file.to_str().unwrap().to_owned();
     env.run(&["plan", "--out", &taken]).code(5).says(&["is no kept plan", "left as it is"]);
     // What cannot be done is refused before anybody is asked for the name.
-    let arm = env.arm();
     let lock = arm.id("rg-app-dev-primary", "Microsoft.Authorization/locks/keep");
     // Locks are no kind of ours; roles are of the same service and understand the same version.
     arm.put(ResourceKind::RoleAssignment, &lock, &json!({ "properties": { "level": "CanNotDelete" } })).await;
@@ -184,4 +193,7 @@ async fn data_is_lost_only_with_permission_and_a_plan_that_is_kept_goes_stale() 
     // The vaults' names are taken by what was deleted: they come back, with what they held.
     env.run(&["apply", "--yes"]).success();
     env.run(&["plan", "--detailed-exitcode"]).success();
+    env.run(&["up"]).success();
+    assert_eq!(env.status()["writer"], EAST, "the file's: nothing is left of who wrote");
+    env.client(EAST).await.command(&["SET", "key", "anew"]).await.unwrap();
 }

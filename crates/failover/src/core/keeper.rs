@@ -168,7 +168,8 @@ fn as_writer(observed: &Observed<'_>, record: &Record) -> Verdict {
         Some(known) if !holds_data_of(seen, known) => {
             let reason = format!(
                 "the engine was restarted and is empty; the data of epoch {} was in another process. It is kept away from \
-                 clients and replicas so that it wipes nobody: fail over to a region that still holds the data",
+                 clients and replicas so that it wipes nobody: fail over to a region that still holds the data. If none does, \
+                 nothing is left: `tidelock destroy` and then `tidelock up` begin anew, empty",
                 record.epoch
             );
             return held(seen.standing, Held::for_good(reason));
