@@ -94,6 +94,10 @@ async fn send(client: &ArmClient, step: &Step) -> Result<(), StepError> {
             let through = request.through.as_ref().ok_or(StepError::NothingToSend)?;
             client.force_unlink(through, &leaving).await?;
         }
+        Operation::MergeTags => {
+            let tags = serde_json::from_value(body).map_err(|_| StepError::NothingToSend)?;
+            client.merge_tags(&step.resource_id, &tags).await?;
+        }
         Operation::Delete => {
             if step.kind == ResourceKind::ResourceGroup {
                 empty(client, &step.resource_id).await?;

@@ -131,6 +131,9 @@ pub enum Operation {
     ForceLink,
     /// POST `forceUnlink` on a member that stays.
     ForceUnlink,
+    /// PATCH of single tags of a resource group, by `Microsoft.Resources/tags`; the body is the tags. Those of other names stay,
+    /// such as the claim of whoever is at work.
+    MergeTags,
     /// DELETE of the resource.
     Delete,
 }

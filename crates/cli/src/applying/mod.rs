@@ -17,7 +17,7 @@ use tidelock_apply::{Claim, ClaimError, Claimant, Event, Progress, Report};
 use tidelock_arm_client::{ARM_SCOPE, ArmClient, Settings as ClientSettings};
 use tidelock_control::cloud_client::CloudControl;
 use tidelock_model::{Environment, GeoGroup};
-use tidelock_plan::{Plan, PlanContext, Refusal, Snapshot};
+use tidelock_plan::{Plan, PlanContext, Refusal, Snapshot, Step};
 use tokio_util::sync::CancellationToken;
 
 use self::bars::Bars;
@@ -88,7 +88,7 @@ pub(crate) async fn open(
 
 /// Refuses what has come since the plan was shown or kept: nobody has seen it. What is not needed any more is no matter.
 fn refuse_if_more(seen: &Plan, plan: &Plan) -> Outcome<()> {
-    let known = |step: &&tidelock_plan::Step| {
+    let known = |step: &&Step| {
         seen.step(&step.address).is_some_and(|before| {
             (before.action, before.data, &before.resource_id) == (step.action, step.data, &step.resource_id)
                 && before.request == step.request
@@ -98,10 +98,20 @@ fn refuse_if_more(seen: &Plan, plan: &Plan) -> Outcome<()> {
         None => Ok(()),
         Some(step) => Err(Failure::refused(format!(
             "something has changed meanwhile: {} is to be done now ({}), which was not when this began; nothing was changed",
-            step.address, step.reason
+            step.address,
+            why(step)
         ))
         .hint("look at the plan again, then repeat this")),
     }
+}
+
+/// The reason of a step, or what it changes.
+fn why(step: &Step) -> String {
+    if !step.reason.is_empty() {
+        return step.reason.clone();
+    }
+    let changes = step.changes.iter().map(|change| format!("{} {} -> {}", change.field, change.from, change.to));
+    changes.collect::<Vec<_>>().join(", ")
 }
 
 /// Who carries a plan out, and how it is told.
@@ -128,6 +138,11 @@ impl Held<'_> {
     /// Carries `plan` out, finishing what is in flight when it is interrupted.
     pub(crate) async fn carry_out(&self, plan: &Plan, interrupt: &mut Interrupt) -> Outcome<Report> {
         self.carrying.until_interrupted(plan, &self.journal, interrupt).await
+    }
+
+    /// As [`Self::carry_out`], whoever interrupts: that is the caller's business.
+    pub(crate) async fn carry_out_whole(&self, plan: &Plan) -> Outcome<Report> {
+        self.carrying.with_journal(plan, &self.journal, &CancellationToken::new()).await
     }
 
     pub(crate) async fn end(self) {

@@ -59,22 +59,18 @@ struct Rotation<'a> {
 
 impl Rotation<'_> {
     async fn rotate(&self, database: &ResourceId, interrupt: &mut Interrupt) -> Outcome<()> {
-        let region = &self.args.region;
         // One that was cut off may have left a key that the vault does not have yet.
-        self.write_secrets(interrupt).await?;
+        let (written, stop) = interrupt.around(self.write_secrets()).await?;
+        written?;
+        if stop {
+            return Err(Failure::interrupted("interrupted; no key was made anew"));
+        }
         for key in ORDER.into_iter().filter(|key| is_wanted(*key, self.args.only)) {
             let name = key.as_str().to_lowercase();
-            printer::say(&format!("{region}: a new {name} key"));
+            printer::say(&format!("{}: a new {name} key", self.args.region));
             // Interrupted, it ends with the new key in the vault, too.
-            let (made, stop) = interrupt.around(self.carrying.manager.client.regenerate_key(database, key)).await?;
-            made.context("the management endpoint")?;
-            // Cut off here, the vault lacks a key; the other one admits, and the next run writes this one first.
-            self.write_secrets(interrupt).await.map_err(|failure| match failure.hint {
-                Some(_) => failure,
-                None => failure.hint(format!(
-                    "the cache has a new {name} key and its vault may not; the other key admits: repeat this"
-                )),
-            })?;
+            let (made, stop) = interrupt.around(self.make(database, key)).await?;
+            made?;
             if stop {
                 return Err(Failure::interrupted(format!(
                     "interrupted; the new {name} key is in the cache and in its vault"
@@ -84,13 +80,25 @@ impl Rotation<'_> {
         Ok(())
     }
 
+    /// A new key, in the cache and in its vault.
+    async fn make(&self, database: &ResourceId, key: KeyType) -> Outcome<()> {
+        self.carrying.manager.client.regenerate_key(database, key).await.context("the management endpoint")?;
+        // Cut off here, the vault lacks a key; the other one admits, and the next run writes this one first.
+        self.write_secrets().await.map_err(|failure| {
+            failure.hint(format!(
+                "the cache has a new {} key and its vault may not; the other key admits meanwhile: repeat this",
+                key.as_str().to_lowercase()
+            ))
+        })
+    }
+
     /// Brings the vault's secrets to the keys that the cache has.
-    async fn write_secrets(&self, interrupt: &mut Interrupt) -> Outcome<()> {
-        let plan = interrupt.during(only_secrets(self.opened, self.carrying.manager)).await?;
+    async fn write_secrets(&self) -> Outcome<()> {
+        let plan = only_secrets(self.opened, self.carrying.manager).await?;
         if plan.work().next().is_none() {
             return Ok(());
         }
-        let report = self.held.carry_out(&plan, interrupt).await?;
+        let report = self.held.carry_out_whole(&plan).await?;
         self.carrying.conclude(&plan, &report).map(drop)
     }
 }

@@ -86,6 +86,16 @@ async fn everything_around_the_caches_is_made_kept_and_ended() {
     env.run(&["drift", "--detailed-exitcode"]).success().says(&["No drift"]);
     assert_eq!(east.command(&["GET", "key"]).await.unwrap().as_str(), Some("1"), "nobody lost anything by it");
 
+    // A tag is on everything, also on the groups that bear the claim meanwhile.
+    let text = fs::read_to_string(&env.file).unwrap();
+    let tagged = text.replacen("application = \"app\"", "application = \"shop\"", 1);
+    assert_ne!(text, tagged);
+    fs::write(&env.file, &tagged).unwrap();
+    env.run(&["apply", "--yes"]).success().says(&["tags.application app -> shop"]);
+    env.run(&["plan", "--detailed-exitcode"]).success();
+    fs::write(&env.file, &text).unwrap();
+    env.run(&["up"]).success();
+
     // What bears no mark is refused, with the command that marks it.
     let mut unmarked = arm.get(ResourceKind::Vnet, &network).await.unwrap();
     unmarked["tags"].as_object_mut().unwrap().remove("tidelock-environment").unwrap();

@@ -2,9 +2,9 @@
 
 use tidelock_arm_types::ResourceGroup;
 
-use super::{Condition, Decision, Scene, condition, drop_read_only, in_place};
+use super::{Condition, Decision, Scene, condition, in_place};
 use crate::context::PlanError;
-use crate::step::{Action, DataClass};
+use crate::step::{Action, DataClass, Operation};
 use crate::tags;
 
 /// A group that exists and is not ours is used as it is: groups are often handed out by somebody else.
@@ -19,10 +19,5 @@ pub(crate) fn resource_group(scene: &Scene<'_>) -> Result<Decision, PlanError> {
         return Ok(Decision { reason: "given; used as it is".to_owned(), ..Decision::unchanged() });
     }
     let changes = tags::changes(&found.tags, scene.tags);
-    in_place(condition, changes, DataClass::KeepsData, || {
-        let mut body = found.clone();
-        drop_read_only(&mut body.rest);
-        body.tags = tags::merged(&found.tags, scene.tags);
-        scene.put(&body)
-    })
+    in_place(condition, changes, DataClass::KeepsData, || scene.request(Operation::MergeTags, scene.tags))
 }

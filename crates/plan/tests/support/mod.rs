@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tidelock_arm_types::{ResourceId, ResourceKind};
+use tidelock_arm_types::{ResourceId, ResourceKind, Tags};
 use tidelock_model::{
     Cache, CacheName, ClusteringPolicy, DrConfig, EnvName, Environment, EvictionPolicy, GeoGroup, GeoMember, Location,
     Persistence, PrivateEndpoint, Region, RegionSuffix, ResourceOrigin, SubnetRef, Vault, VaultSettings,
@@ -184,6 +184,10 @@ fn carry_out_step(step: &Step, snapshot: &mut Snapshot) {
         body.pointer_mut(parent).unwrap()[name] = json!(value.unwrap());
     }
     match step.kind {
+        ResourceKind::ResourceGroup if request.operation == Operation::MergeTags => {
+            let group = snapshot.resource_groups.get_mut(&id).unwrap();
+            group.tags.extend(read::<Tags>(body));
+        }
         ResourceKind::ResourceGroup => {
             body["properties"] = json!({"provisioningState": "Succeeded"});
             snapshot.resource_groups.insert(id, read(body));
