@@ -1,6 +1,6 @@
 //! The cache's access keys: what clients must show, and what the gateway shows to the cache.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -26,8 +26,6 @@ pub(crate) struct Access {
     begun: AtomicU64,
     /// How many of these have ended, with newer keys or without.
     ended: watch::Sender<u64>,
-    /// Whether one ended a moment ago: then the next does not begin at once.
-    resting: AtomicBool,
 }
 
 impl Access {
@@ -37,7 +35,6 @@ impl Access {
             doubt: Notify::new(),
             begun: AtomicU64::new(0),
             ended: watch::Sender::new(0),
-            resting: AtomicBool::new(false),
         }
     }
 
@@ -68,30 +65,20 @@ impl Access {
     /// Whether a client may come in. A key that is not known may be a new one: nobody is refused before the keys have been
     /// looked up once more, or `patience` is over.
     pub(crate) async fn admits_after_all(&self, user: &[u8], password: &[u8], patience: Duration) -> bool {
-        if self.admits(user, password) {
-            return true;
-        }
-        if is_user(user) {
-            let mut ended = self.ended.subscribe();
-            // One that has begun may have read them before this key was made.
-            let wanted = self.begun.load(Ordering::Acquire) + 1;
-            self.doubt.notify_one();
-            let _ = timeout(patience, ended.wait_for(|ended| *ended >= wanted)).await;
+        if !self.admits(user, password) && is_user(user) {
+            let _ = timeout(patience, self.doubts().newer()).await;
         }
         self.admits(user, password)
     }
 
-    /// The cache refused a key: it has been regenerated, or the cache lets nobody in. Who wants newer keys waits with what
-    /// comes back; nothing comes back if they were looked up a moment ago.
-    pub(crate) fn refused(&self) -> Option<Renewal> {
+    /// Somebody comes with a key that is not known, or the cache refused one: it has been regenerated, or the cache lets nobody
+    /// in. Whoever wants newer keys waits with what comes back.
+    pub(crate) fn doubts(&self) -> Doubt {
         let ended = self.ended.subscribe();
+        // A look-up that has begun may have read them before the key was made.
+        let wanted = self.begun.load(Ordering::Acquire) + 1;
         self.doubt.notify_one();
-        (!self.resting.load(Ordering::Acquire)).then_some(Renewal(ended))
-    }
-
-    /// Says whether a doubt is looked into at once.
-    pub(crate) fn rest(&self, resting: bool) {
-        self.resting.store(resting, Ordering::Release);
+        Doubt { ended, wanted }
     }
 
     /// Waits until somebody doubts the keys.
@@ -100,13 +87,16 @@ impl Access {
     }
 }
 
-/// Keys that are being looked up.
-pub(crate) struct Renewal(watch::Receiver<u64>);
+/// That the keys are still those of the cache.
+pub(crate) struct Doubt {
+    ended: watch::Receiver<u64>,
+    wanted: u64,
+}
 
-impl Renewal {
-    /// Waits until they have been. For ever, if nobody looks them up: the caller has a deadline.
-    pub(crate) async fn done(mut self) {
-        if self.0.changed().await.is_err() {
+impl Doubt {
+    /// Waits until they have been looked up once more. For ever, if nobody does: the caller has a deadline.
+    pub(crate) async fn newer(mut self) {
+        if self.ended.wait_for(|ended| *ended >= self.wanted).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

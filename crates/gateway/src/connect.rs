@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::access::{Access, Renewal};
+use crate::access::{Access, Doubt};
 use crate::limits::{LOCAL_CONNECT_TIMEOUT, PEER_CONNECT_TIMEOUT, PEER_PROBE_AFTER, PEER_PROBE_INTERVAL, PEER_PROBES};
 use crate::upstream::{Protocol, Upstream};
 use crate::warm::Warm;
@@ -58,13 +58,14 @@ impl LocalConnector {
     async fn open_unbounded(&self, epoch: Epoch, protocol: Protocol) -> Result<Upstream, ConnectError> {
         match self.open_with_keys(epoch, protocol).await? {
             Opened::Yes(upstream) => Ok(upstream),
-            Opened::Refused(None) => Err(neither()),
             // Both keys may have been regenerated since they were read.
-            Opened::Refused(Some(renewal)) => {
-                renewal.done().await;
+            Opened::Refused(doubt) => {
+                doubt.newer().await;
                 match self.open_with_keys(epoch, protocol).await? {
                     Opened::Yes(upstream) => Ok(upstream),
-                    Opened::Refused(_) => Err(neither()),
+                    Opened::Refused(_) => {
+                        Err(ConnectError::Refused("WRONGPASS it accepts neither key of the vault".to_owned()))
+                    }
                 }
             }
         }
@@ -79,10 +80,10 @@ impl LocalConnector {
             Err(ConnectError::Refused(reason)) if is_wrong_key(&reason) => {}
             Err(err) => return Err(err),
         }
-        let renewal = self.access.refused();
+        let doubt = self.access.doubts();
         match self.greet(&mut upstream, &keys.secondary, protocol).await {
             Ok(()) => Ok(Opened::Yes(upstream)),
-            Err(ConnectError::Refused(reason)) if is_wrong_key(&reason) => Ok(Opened::Refused(renewal)),
+            Err(ConnectError::Refused(reason)) if is_wrong_key(&reason) => Ok(Opened::Refused(doubt)),
             Err(err) => Err(err),
         }
     }
@@ -112,12 +113,8 @@ impl LocalConnector {
 /// What became of a connection.
 enum Opened {
     Yes(Upstream),
-    /// It accepts neither key; perhaps they are being looked up again.
-    Refused(Option<Renewal>),
-}
-
-fn neither() -> ConnectError {
-    ConnectError::Refused("WRONGPASS it accepts neither key of the vault".to_owned())
+    /// It accepts neither key; they are looked up again.
+    Refused(Doubt),
 }
 
 /// Redis says this of a wrong key, and of an engine that lets nobody in.

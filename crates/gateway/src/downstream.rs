@@ -17,8 +17,9 @@ pub(crate) enum Gone {
     ClosedWhileBlocked,
     #[error("it does not read its replies")]
     TooSlow,
-    #[error("its authority for this connection has ended")]
-    Refused,
+    /// Nothing further is carried out for another gateway; why.
+    #[error("nothing further is carried out: {0}")]
+    Refused(String),
 }
 
 /// Buffers and socket of one connection.

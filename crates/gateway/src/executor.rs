@@ -14,6 +14,7 @@ use crate::counters::{Counters, count};
 use crate::downstream::{Downstream, Gone};
 use crate::exchange::{Burst, Ending};
 use crate::limits::{LOCAL_RETRY_AFTER, READY_LIMIT, RETRY_PAUSE};
+use crate::peer::AUTHORITY_ENDED;
 use crate::place::{Bound, Place, burst_from, place};
 use crate::plan::{Order, Pending, Step};
 use crate::reply;
@@ -109,7 +110,7 @@ impl Executor {
                 Place::NotWriter if any_lost(batch) => {
                     self.refuse_front("this region is not the writer any more", batch, &mut client.output);
                 }
-                Place::NotWriter => return Err(Gone::Refused),
+                Place::NotWriter => return Err(Gone::Refused(AUTHORITY_ENDED.to_owned())),
             }
         }
         Ok(())
@@ -320,7 +321,7 @@ impl Executor {
         if matches!(self.mode, Mode::Peer(_)) {
             // "Nothing further was carried out" may only be said if it is true of everything that is left.
             if !any_lost(batch) {
-                return Err(Gone::Refused);
+                return Err(Gone::Refused(why.to_owned()));
             }
             self.refuse_front(why, batch, &mut client.output);
             return Ok(());

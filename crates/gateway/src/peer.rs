@@ -31,6 +31,9 @@ use crate::upstream::Protocol;
 /// The protocol and its version.
 const GREETING: &str = "TIDELOCK/1";
 
+/// Why nothing further is done in the caller's epoch.
+pub(crate) const AUTHORITY_ENDED: &str = "the epoch or the lease has ended";
+
 /// The first line of a connection between gateways.
 pub(crate) fn preface(epoch: Epoch, from: &Location, protocol: Protocol) -> String {
     format!("{GREETING} {epoch} {from} {}\r\n", protocol.number())
@@ -84,7 +87,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: Box<dyn Stream>, caller: 
     };
     match ended {
         Ok(()) => other.close().await,
-        Err(Gone::Refused) => {
+        Err(Gone::Refused(_)) => {
             if other.flush().await.is_ok() {
                 other.close().await;
                 // Unread input would turn the close into a reset and destroy the refusal under way.
@@ -100,13 +103,13 @@ async fn run(shared: Arc<Shared>, other: &mut Downstream, caller: &Identity) -> 
     let first_line = first_line(&shared.unused_peers, other, FIRST_LINE, Some(&mut executor)).await?;
     let Some(preface) = parse_preface(&first_line, caller) else {
         reply::error(&mut other.output, "ERR tidelock: the first line is not that of a gateway");
-        return Err(Gone::Refused);
+        return Err(Gone::Refused("no greeting".to_owned()));
     };
     executor.take_on(preface.epoch, preface.protocol).await;
     let view = about_to_write(&shared, preface.epoch).await;
     if !view.may_write() || view.route.epoch != preface.epoch {
         reply::error(&mut other.output, &format!("NOTWRITER {}", view.route.epoch));
-        return Err(Gone::Refused);
+        return Err(Gone::Refused(AUTHORITY_ENDED.to_owned()));
     }
     reply::ok(&mut other.output);
     let planner = Planner::for_peer(preface.protocol);
@@ -219,8 +222,8 @@ impl PeerSession {
             let more = self.plan(&mut batch, other)?;
             let unplanned = other.input.len();
             if let Err(gone) = self.executor.run(&mut batch, other).await {
-                if matches!(gone, Gone::Refused) {
-                    not_executed(&mut other.output, "the epoch or the lease has ended");
+                if let Gone::Refused(why) = &gone {
+                    not_executed(&mut other.output, why);
                 }
                 return Err(gone);
             }
@@ -239,7 +242,7 @@ impl PeerSession {
                 () = self.executor.watch_idle() => {}
                 () = &mut ended => {
                     not_executed(&mut other.output, "the epoch has ended");
-                    return Err(Gone::Refused);
+                    return Err(Gone::Refused(AUTHORITY_ENDED.to_owned()));
                 }
             }
         }

@@ -73,11 +73,10 @@ async fn refresh_keys(gateway: &Gateway, vault: &VaultClient, config: &GatewayCo
         let found = access_keys(vault, config).await.inspect_err(
             |err| tracing::warn!(%err, "the access keys could not be looked up again; the old ones are kept"),
         );
-        access.rest(true);
         access.looked_up(found.ok());
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(KEY_REFRESH_INTERVAL) => access.rest(false),
+            () = tokio::time::sleep(KEY_REFRESH_INTERVAL) => {}
         }
     }
 }
