@@ -58,7 +58,9 @@ pub(crate) fn text(name: &str, source: impl Read) -> Outcome<String> {
     let bytes = bounded(source).map_err(|err| {
         let failure = cannot_read(name, &err);
         match err.kind() {
-            io::ErrorKind::IsADirectory => failure.hint(format!("name the files in it: {name}/*.tfvars")),
+            io::ErrorKind::IsADirectory => {
+                failure.hint(format!("name a file in it, such as {name}/prod.tfvars; `check` takes several"))
+            }
             _ => failure,
         }
     })?;

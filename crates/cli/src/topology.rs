@@ -58,8 +58,12 @@ impl Topology {
                 .hint("bring it up with `tidelock up FILE`"));
         }
         if !state.topology_file().exists() {
-            return Err(Failure::error(format!("an earlier `up` of {} has not come to its end", state.id()))
-                .hint("run `tidelock up FILE` again: it goes on where it stopped; or `tidelock down FILE`"));
+            return Err(Failure::error(format!(
+                "{} has no agents and gateways now: an earlier `up` has not come to its end, or what they served was emptied or \
+                 destroyed with permission",
+                state.id()
+            ))
+            .hint("`tidelock up FILE` goes on from what there is; `tidelock down FILE` removes everything"));
         }
         read_json(&state.topology_file())
     }

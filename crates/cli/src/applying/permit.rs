@@ -26,7 +26,7 @@ pub(crate) fn check(plan: &Plan, given: &BTreeSet<String>) -> Outcome<()> {
     .hint("`tidelock plan FILE` shows what each of them would lose"))
 }
 
-/// Asks a person for each address that would lose data; returns those that were typed exactly, none if one was not.
+/// Asks a person for each address that would lose data; returns them if each was typed exactly, none if nobody is asked.
 pub(crate) async fn ask(
     plan: &Plan,
     given: &BTreeSet<String>,
@@ -41,7 +41,9 @@ pub(crate) async fn ask(
     for address in wanted {
         let answer = interrupt.ask(format!("DATA LOSS. To let it happen, type {address}:")).await?;
         if answer.as_deref() != Some(address) {
-            return Ok(None);
+            return Err(Failure::refused(format!(
+                "that is not {address}: its data is not to be lost; nothing was changed"
+            )));
         }
         typed.extend(answer);
     }

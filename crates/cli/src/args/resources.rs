@@ -106,8 +106,7 @@ pub(crate) struct ApplyArgs {
     /// Ask nothing. It allows no loss of data: that is --allow-data-loss and nothing else
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Go ahead although the apply with this ID says that it is at work; it says so until it is told otherwise, also when it
-    /// has died
+    /// Go ahead although the apply with this ID is said to be at work. One that has died is said to be for six hours
     #[arg(long, value_name = "ID")]
     pub(crate) force_unlock: Option<String>,
     /// `json` prints events, one JSON document a line, as they happen

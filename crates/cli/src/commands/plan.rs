@@ -20,7 +20,13 @@ pub(crate) async fn run(settings: &Settings, args: &PlanArgs) -> Outcome {
     }
     if let Some(out) = &args.out {
         Saved::keep(out, &opened, &args.permissions, &plan)?;
-        printer::say(&format!("kept; to carry out exactly this: tidelock apply {}", out.display()));
+        let out = out.display();
+        printer::say(&match plan.refusals().next() {
+            None => format!("kept; to carry out exactly this: tidelock apply {out}"),
+            Some(step) => {
+                format!("kept in {out}, to be looked at: {} is refused, and so would its apply be", step.address)
+            }
+        });
     }
     let changes = !plan.is_empty();
     Ok(if changes && args.detailed_exitcode { Exit::Changes } else { Exit::Done })

@@ -1,4 +1,4 @@
-//! `tidelock rotate-keys`: new access keys for a region's cache, one after the other. While one is made anew the other one
+//! `tidelock rotate-keys`: new access keys for a region's caches, one after the other. While one is made anew the other one
 //! admits, and the vault has each new key before the next is made: gateways find it there when the cache refuses theirs.
 
 use tidelock_arm_client::KeyType;
@@ -37,14 +37,19 @@ pub(crate) async fn run(settings: &Settings, args: &RotateKeysArgs) -> Outcome {
         local: None,
     };
     let plan = interrupt.during(only_secrets(&opened, &manager)).await?;
-    let database = database(&plan, &opened, &args.region)?;
+    let databases = databases(&plan, &opened, &args.region)?;
     let held = carrying.begin(&plan, args.force_unlock.as_deref(), &mut interrupt).await?;
     let rotation = Rotation { opened: &opened, carrying: &carrying, held: &held, args };
-    let rotated = rotation.rotate(&database, &mut interrupt).await;
+    let rotated = rotation.rotate(&databases, &mut interrupt).await;
     held.end().await;
     rotated?;
+    let keys = match args.only {
+        None => "both keys are new",
+        Some(WhichKey::Primary) => "the primary key is new",
+        Some(WhichKey::Secondary) => "the secondary key is new",
+    };
     printer::data(&format!(
-        "{}: new keys are in the cache and in its vault; gateways and agents find them there by themselves",
+        "{}: {keys}, in the cache and in its vault; gateways and agents find that there by themselves",
         args.region
     ));
     Ok(Exit::Done)
@@ -58,16 +63,18 @@ struct Rotation<'a> {
 }
 
 impl Rotation<'_> {
-    async fn rotate(&self, database: &ResourceId, interrupt: &mut Interrupt) -> Outcome<()> {
+    async fn rotate(&self, databases: &[ResourceId], interrupt: &mut Interrupt) -> Outcome<()> {
         // One that was cut off may have left a key that the vault does not have yet.
         let (written, stop) = interrupt.around(self.write_secrets()).await?;
         written?;
         if stop {
             return Err(Failure::interrupted("interrupted; no key was made anew"));
         }
-        for key in ORDER.into_iter().filter(|key| is_wanted(*key, self.args.only)) {
+        let keys = || ORDER.into_iter().filter(|key| is_wanted(*key, self.args.only));
+        for (database, key) in databases.iter().flat_map(|database| keys().map(move |key| (database, key))) {
             let name = key.as_str().to_lowercase();
-            printer::say(&format!("{}: a new {name} key", self.args.region));
+            let cache = database.parent().map(|cluster| cluster.name().to_owned()).unwrap_or_default();
+            printer::say(&format!("{}: a new {name} key of {cache}", self.args.region));
             // Interrupted, it ends with the new key in the vault, too.
             let (made, stop) = interrupt.around(self.make(database, key)).await?;
             made?;
@@ -110,15 +117,17 @@ fn is_wanted(key: KeyType, only: Option<WhichKey>) -> bool {
     )
 }
 
-/// The database of the region's cache.
-fn database(plan: &Plan, opened: &Opened, region: &Location) -> Outcome<ResourceId> {
-    let databases = || plan.steps.iter().filter(|step| step.kind == ResourceKind::Database);
-    let found = databases().find(|step| step.location == *region);
-    found.map(|step| step.resource_id.clone()).ok_or_else(|| {
-        let known: Vec<&str> = databases().map(|step| step.location.as_str()).collect();
-        Failure::error(format!("{region} has no cache in {}", opened.state.id()))
-            .hint(format!("its regions are {}", known.join(", ")))
-    })
+/// The databases of the region's caches.
+fn databases(plan: &Plan, opened: &Opened, region: &Location) -> Outcome<Vec<ResourceId>> {
+    let all = || plan.steps.iter().filter(|step| step.kind == ResourceKind::Database);
+    let found: Vec<ResourceId> =
+        all().filter(|step| step.location == *region).map(|step| step.resource_id.clone()).collect();
+    if found.is_empty() {
+        let known: Vec<&str> = all().map(|step| step.location.as_str()).collect();
+        return Err(Failure::error(format!("{region} has no cache in {}", opened.state.id()))
+            .hint(format!("its regions are {}", known.join(", "))));
+    }
+    Ok(found)
 }
 
 /// A plan. Refuses if anything but secrets is not as the file says.

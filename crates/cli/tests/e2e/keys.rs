@@ -18,7 +18,7 @@ const CUT_OFF: [(&str, u64); 6] =
 async fn cut_off(env: &Env, key: &str, millis: u64) -> bool {
     let mut child = env.start(&["rotate-keys", "--region", EAST]);
     let mut talk = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let words = format!("a new {key} key");
+    let words = format!("a new {key} key of redis-app-cache-01");
     assert!(talk.any(|line| line.contains(&words)), "it ended before it made the {key} key");
     tokio::time::sleep(Duration::from_millis(millis)).await;
     child.kill().unwrap();

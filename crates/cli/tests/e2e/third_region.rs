@@ -103,7 +103,8 @@ async fn a_member_is_taken_out_with_permission_only_and_the_others_stay_as_they_
         let mut terminal = Terminal::start(&env, &["apply"]);
         terminal.answer(&question(FRENCH_CACHE), FRENCH_CACHE).await;
         terminal.answer(&question(FRENCH_VAULT), second).await;
-        terminal.end().code(code);
+        let ended = terminal.end().code(code);
+        assert_eq!(ended.text().contains("its data is not to be lost; nothing was changed"), code == 5, "{ended:?}");
     }
     env.run(&["up"]).success();
     assert!(!env.processes().iter().any(|(name, _)| name.contains("secondary")), "{:?}", env.processes());
