@@ -35,7 +35,7 @@ pub(crate) async fn run(settings: &Settings, args: &DetachArgs) -> Outcome {
         ));
     }
     if !args.yes {
-        confirm("a detach", region, "to take it out", "pass --yes to confirm beforehand")?;
+        confirm("a detach", region, "to take it out", "pass --yes to confirm beforehand").await?;
     }
     let request = SagaRequest {
         id: new_id(),

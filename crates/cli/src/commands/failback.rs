@@ -128,7 +128,8 @@ async fn discard(operator: &Operator, args: &FailbackArgs, reason: &str) -> Outc
             &args.region,
             "to throw away what only it holds (DATA LOSS)",
             "pass --yes to confirm beforehand",
-        )?;
+        )
+        .await?;
     }
     let agent = operator.agent(&args.region)?;
     agent.post::<_, AgentStatus>("/v1/rejoin", &RejoinRequest { discard: true }, CALL_TIMEOUT).await?;

@@ -32,7 +32,7 @@ pub(crate) async fn run(settings: &Settings, args: &FailoverArgs) -> Outcome {
     }
     let majority = briefing.majority();
     check_attestation(args, view, majority)?;
-    let attest_down = attestation(args, &view.writer, majority)?;
+    let attest_down = attestation(args, &view.writer, majority).await?;
     let request = SagaRequest {
         id: new_id(),
         kind: SagaKind::Failover,
@@ -63,10 +63,10 @@ fn check_attestation(args: &FailoverArgs, view: &RegisterView, majority: Majorit
 }
 
 /// Asks what has to be asked. True: the old writer's region is attested to be down.
-fn attestation(args: &FailoverArgs, old: &Location, majority: Majority) -> Outcome<bool> {
+async fn attestation(args: &FailoverArgs, old: &Location, majority: Majority) -> Outcome<bool> {
     let to = &args.target.to;
     if !args.yes {
-        confirm("a failover", to, "to continue", "pass --yes to confirm beforehand")?;
+        confirm("a failover", to, "to continue", "pass --yes to confirm beforehand").await?;
     }
     if args.attest_down.is_some() {
         return Ok(true);
@@ -76,7 +76,7 @@ fn attestation(args: &FailoverArgs, old: &Location, majority: Majority) -> Outco
     }
     let purpose = format!("as well to attest that {old} is down and takes no writes");
     let hint = format!("pass --attest-down {old} to attest it beforehand");
-    confirm("that the old writer's region is down", old, &purpose, &hint)?;
+    confirm("that the old writer's region is down", old, &purpose, &hint).await?;
     Ok(true)
 }
 

@@ -223,14 +223,14 @@ pub(crate) fn conclude(saga: &SagaView, output: Output) -> Outcome {
 }
 
 /// Typing a name is the confirmation. `hint`: how to confirm beforehand.
-pub(crate) fn confirm(what: &str, name: &Location, purpose: &str, hint: &str) -> Outcome<()> {
+pub(crate) async fn confirm(what: &str, name: &Location, purpose: &str, hint: &str) -> Outcome<()> {
     if !printer::can_ask() {
         return Err(Failure::refused(format!(
             "{what} must be confirmed, and there is no terminal to ask on; nothing was changed"
         ))
         .hint(hint));
     }
-    match printer::ask(&format!("Type \"{name}\" {purpose}:")) {
+    match Interrupt::listen()?.ask(format!("Type \"{name}\" {purpose}:")).await? {
         Some(answer) if answer == name.as_str() => Ok(()),
         _ => Err(Failure::refused("not confirmed; nothing was changed")),
     }

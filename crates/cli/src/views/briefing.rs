@@ -34,6 +34,7 @@ impl Briefing<'_> {
         lines.push(("quorum".to_owned(), self.quorum()));
         lines.push(("lease".to_owned(), self.lease()));
         lines.push(("at risk".to_owned(), self.at_risk()));
+        lines.extend(self.no_need().map(|words| ("no need".to_owned(), words)));
         let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(NAME_WIDTH);
         lines.into_iter().map(|(name, words)| format!("{name:<width$}  {words}")).collect()
     }
@@ -101,6 +102,18 @@ impl Briefing<'_> {
             }
             LeaseView::Lapsed { for_ms } => format!("epoch {epoch} of {writer} is certainly over for {}", span(for_ms)),
         }
+    }
+
+    /// The writer does its work, as far as this process can see: the agents, which decide, see it for themselves.
+    fn no_need(&self) -> Option<String> {
+        let of =
+            |location: &Location| self.sites.iter().find(|site| site.site.location == *location)?.status.as_ref().ok();
+        let writer = &self.view.writer;
+        let leads = of(writer)?.lease_remaining_ms.is_some_and(|left| left > 0);
+        let missed = of(self.to)?.suspects_for_ms.is_some();
+        (leads && !missed).then(|| {
+            format!("{writer} holds the lease. A failover is refused without --force; a switchover loses nothing")
+        })
     }
 
     /// As far as the target is behind now, and whatever the old writer may still acknowledge until its lease is over.

@@ -7,7 +7,8 @@ use rustix::process::Signal;
 use serde_json::Value as Json;
 use tidelock_control::cloud_api::KillSignal;
 
-use crate::harness::{EAST, Env, UK, eventually, place};
+use crate::harness::{EAST, Env, UK, eventually, place, signal};
+use crate::terminal::Terminal;
 
 /// Lines of the file that differ from the fixture's.
 fn changed_lines(before: &str, after: &str) -> Vec<String> {
@@ -73,6 +74,21 @@ async fn history_tells_what_happened_and_pause_is_seen_until_resume() {
     env.run(&["status"]).success().says(&["paused", "the link is being moved"]);
     assert_eq!(env.status()["register"]["paused"]["reason"], "the link is being moved");
     env.run(&["resume"]).success();
+
+    // Nobody types a name without having read that it will be refused; who has had second thoughts is told what is so.
+    let failover = || Terminal::start(&env, &["failover", "--to", EAST]);
+    let mut terminal = failover();
+    terminal.shows("Type \"eastus2\" to continue:").await;
+    signal(terminal.pid(), Signal::INT);
+    terminal.end().code(130).says(&["no need", "uksouth holds the lease", "a switchover loses nothing", "interrupted"]);
+    terminal = failover();
+    terminal.answer("Type \"eastus2\" to continue:", UK).await;
+    terminal.end().code(5).says(&["not confirmed; nothing was changed"]);
+    terminal = failover();
+    terminal.answer("Type \"eastus2\" to continue:", EAST).await;
+    terminal.end().code(5).says(&["uksouth answers and holds the lease"]);
+    let status = env.status();
+    assert_eq!((&status["writer"], &status["epoch"]), (&UK.into(), &2.into()));
     assert!(env.status()["register"]["paused"].is_null());
 }
 
@@ -87,9 +103,9 @@ async fn a_failover_needs_neither_arm_nor_the_lost_regions_vault() {
     let vault = vault.iter().find(|region| region.network.location == place(EAST)).unwrap().network.vault_address;
     assert!(std::net::TcpStream::connect(vault).is_err(), "the lost region's vault answers");
     let cloud = env.pid("cloud");
-    crate::harness::signal(cloud, Signal::STOP);
+    signal(cloud, Signal::STOP);
     let ran = env.run(&["failover", "--to", UK, "--yes", "--write"]);
-    crate::harness::signal(cloud, Signal::CONT);
+    signal(cloud, Signal::CONT);
     ran.success().says(&["epoch 2"]);
     let uk = tokio::sync::Mutex::new(&mut uk);
     eventually("a write in the new writer's region", || async {

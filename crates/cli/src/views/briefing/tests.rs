@@ -34,9 +34,12 @@ fn no_majority_a_lease_that_is_over_and_a_loss_that_is_not_known() {
 #[test]
 fn a_healthy_writer() {
     let view = register();
-    let sites = ["eastus2", "uksouth", "northeurope"].map(|name| answers(name, &view));
+    let mut sites = ["eastus2", "uksouth", "northeurope"].map(|name| answers(name, &view));
     assert_snapshot!(lines(&sites, &view));
     assert_eq!(majority(&sites, &view), Majority::There);
+    // This process sees it, and who is to take over does not: that one decides.
+    status(&mut sites[1]).suspects_for_ms = Some(700);
+    assert!(!lines(&sites, &view).contains("no need"));
 }
 
 #[test]
