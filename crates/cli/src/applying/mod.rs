@@ -271,7 +271,8 @@ impl Carrying<'_> {
     }
 
     fn goes_on(&self) -> String {
-        format!("`tidelock {} {}` goes on from what is there then", self.doing, self.file.display())
+        let cloud = if self.manager.on_azure { " --cloud azure" } else { "" };
+        format!("`tidelock {} {}{cloud}` goes on from what is there then", self.doing, self.file.display())
     }
 
     /// Failures and interruptions of a report; how many steps were left because something could not be read.

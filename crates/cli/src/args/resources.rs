@@ -157,6 +157,8 @@ pub(crate) struct ImportArgs {
 pub(crate) struct RotateKeysArgs {
     #[command(flatten)]
     pub(crate) environment: EnvironmentFile,
+    #[command(flatten)]
+    pub(crate) which: WhichCloud,
     /// The region whose cache gets new access keys
     #[arg(long, short, value_name = "REGION")]
     pub(crate) region: Location,

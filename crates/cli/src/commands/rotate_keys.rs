@@ -6,14 +6,11 @@ use tidelock_arm_types::{ResourceId, ResourceKind};
 use tidelock_model::Location;
 use tidelock_plan::Plan;
 
-use crate::applying::{Carrying, Held, Manager};
+use crate::applying::{self, Carrying, Held, Manager};
 use crate::args::{Output, Permissions, RotateKeysArgs, WhichKey};
-use crate::commands::up;
 use crate::environment::Opened;
 use crate::exit::{Context, Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
-use crate::local::cloud;
-use crate::local::vault::OperatorAccount;
 use crate::printer;
 use crate::settings::Settings;
 
@@ -22,12 +19,11 @@ const ORDER: [KeyType; 2] = [KeyType::Secondary, KeyType::Primary];
 
 pub(crate) async fn run(settings: &Settings, args: &RotateKeysArgs) -> Outcome {
     let file = &args.environment.file;
-    let opened = Opened::load_checked(settings, file)?;
-    cloud::must_run(&opened.state, file).await?;
     let mut interrupt = Interrupt::listen()?;
-    let _lock = up::prepare(&opened, "rotate-keys").await?;
-    let account = OperatorAccount::load(&opened.state)?;
-    let manager = Manager::local(&account, &Permissions::default())?;
+    let permissions = Permissions::default();
+    let opening = applying::open(settings, file, &args.which, &permissions);
+    let (opened, manager) = interrupt.during(opening).await?;
+    let _lock = opened.state.lock("rotate-keys")?;
     let carrying = Carrying {
         manager: &manager,
         state: &opened.state,
@@ -66,7 +62,8 @@ impl Rotation<'_> {
     async fn rotate(&self, databases: &[ResourceId], interrupt: &mut Interrupt) -> Outcome<()> {
         // One that was cut off may have left a key that the vault does not have yet.
         let (written, stop) = interrupt.around(self.write_secrets()).await?;
-        written?;
+        written
+            .map_err(|failure| failure.hint("no key was made anew; repeat this, it goes on from what is there then"))?;
         if stop {
             return Err(Failure::interrupted("interrupted; no key was made anew"));
         }

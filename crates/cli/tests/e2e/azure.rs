@@ -2,8 +2,9 @@
 //! with the local cloud in Azure's place.
 
 use serde_json::Value as Json;
+use tidelock_model::ExposeSecret;
 
-use crate::harness::{Env, Ran};
+use crate::harness::{EAST, Env, Ran};
 
 /// The local cloud's operator as an application that is known by its secret.
 fn run(env: &Env, arguments: &[&str], secret: Option<&str>) -> Ran {
@@ -30,6 +31,15 @@ async fn azures_way_reaches_the_same_resources() {
     run(&env, &["drift"], None).success().says(&["No drift"]);
     run(&env, &["apply", "--yes"], None).success().says(&["No changes"]);
     run(&env, &["import"], None).success().says(&["azurerm_managed_redis"]);
+    // The vault has each new key: a plan compares its secrets with the cache's keys.
+    let arm = env.arm();
+    let cache = arm.id("rg-app-dev-primary", "Microsoft.Cache/redisEnterprise/redis-app-cache-01/databases/default");
+    let before = arm.keys(&cache).await;
+    run(&env, &["rotate-keys", "--region", EAST], None).success().says(&["both keys are new"]);
+    let after = arm.keys(&cache).await;
+    assert_ne!(before.primary.expose_secret(), after.primary.expose_secret());
+    assert_ne!(before.secondary.expose_secret(), after.secondary.expose_secret());
+    run(&env, &["plan", "--detailed-exitcode"], None).success().says(&["No changes"]);
     run(&env, &["plan"], Some("wrong")).code(1).says(&["no token", "Invalid client secret"]);
     env.run(&["plan", "--cloud", "azure"]).code(1).says(&["subscription is not known", "AZURE_SUBSCRIPTION_ID"]);
     let nowhere = ["plan", "--cloud", "azure", "--subscription", "s", "--metadata-host", "127.0.0.1:1"];

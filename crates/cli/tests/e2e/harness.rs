@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use tidelock_arm_client::{ARM_SCOPE, ArmClient, KeyType, Settings};
+use tidelock_arm_client::{ARM_SCOPE, AccessKeys, ArmClient, KeyType, Settings};
 use tidelock_arm_types::{ResourceId, ResourceKind};
 use tidelock_control::cloud_client::CloudControl;
 use tidelock_drill::{GatewayTarget, Load, LoadSettings, RunningLoad};
@@ -63,6 +63,10 @@ impl Arm {
     /// A new key for the database at `id`, as the portal makes it: no vault hears of it.
     pub(crate) async fn regenerate_key(&self, id: &ResourceId, key: KeyType) {
         self.client.regenerate_key(id, key).await.unwrap();
+    }
+
+    pub(crate) async fn keys(&self, database: &ResourceId) -> AccessKeys {
+        self.client.list_keys(database).await.unwrap()
     }
 
     pub(crate) async fn delete(&self, kind: ResourceKind, id: &ResourceId) {
