@@ -1,5 +1,7 @@
 //! `tidelock plan`: what `apply` would change.
 
+use tidelock_plan::Refusal;
+
 use crate::applying::saved::Saved;
 use crate::applying::{self, permit};
 use crate::args::{Output, PlanArgs};
@@ -17,6 +19,13 @@ pub(crate) async fn run(settings: &Settings, args: &PlanArgs) -> Outcome {
     }
     if let Some(hint) = applying::adoption(&plan, &manager, &args.environment.file) {
         printer::say(&hint);
+    }
+    if !manager.on_azure && plan.refusals().any(|step| step.refusal == Some(Refusal::Missing)) {
+        let file = args.environment.file.display();
+        printer::say(&format!(
+            "what the file takes as given and is not there, the local cloud makes first when `tidelock up {file}` or \
+             `tidelock apply {file}` runs: neither is refused for that. In Azure its owners have to make it"
+        ));
     }
     if let Some(out) = &args.out {
         Saved::keep(out, &opened, &args.permissions, &plan)?;

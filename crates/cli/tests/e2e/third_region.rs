@@ -135,7 +135,8 @@ fn only_france_is_planned(env: &Env) {
     let plan: Json = serde_json::from_slice(&ran.output.stdout).unwrap();
     let work: Vec<&Json> = plan["steps"].as_array().unwrap().iter().filter(|step| step["action"] != "none").collect();
     let refused = work.iter().filter(|step| step["action"] == "refuse" && step["refusal"] != "blocked");
-    // What the file takes as given is made by `up`, which has not been run yet.
+    // What the file takes as given is made by `up`, which has not been run yet, and the plan says so.
+    assert!(ran.text().contains("the local cloud makes first when `tidelock up"), "{ran:?}");
     assert!(refused.clone().all(|step| step["refusal"] == "missing"), "{work:#?}");
     assert!(!work.is_empty() && work.iter().all(|step| step["location"] == FRANCE), "{work:#?}");
 }
